@@ -1,0 +1,1 @@
+"""prompt's inside: the conversation with a model, told as events."""

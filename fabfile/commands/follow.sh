@@ -1,0 +1,68 @@
+# Follow a run's log from a byte offset, with news between the pieces, until it ends.
+# Needs: run, offset, until (exit, ready, or now: what is there), lines (of the end to begin with, or empty), watched (a
+# folder whose size is told, or empty). Output: "@podfab log N", N bytes, and lines "@podfab NEWS".
+told=
+tell() {
+  case " $told " in *" $1 "*) return ;; esac
+  told="$told $1"
+  printf '@podfab %s\n' "$1"
+}
+
+log_size() {
+  size=$(wc -c <"$run/log")
+}
+
+if [ ! -e "$run/log" ]; then
+  echo '@podfab absent'
+  exit 0
+fi
+
+log_size
+if [ -n "$lines" ]; then
+  offset=$((size - $(tail -n "$lines" "$run/log" | head -c "$size" | wc -c)))
+  printf '@podfab offset=%s\n' "$offset"
+fi
+
+turns=0
+while :; do
+  end=
+  if [ -f "$run/exit" ]; then
+    read -r end <"$run/exit"
+  elif ! alive "$run" && [ -f "$run/pid" ] && [ ! -f "$run/exit" ]; then
+    # The supervisor may be about to write the exit code down.
+    sleep 0.3
+    [ -f "$run/exit" ] && read -r end <"$run/exit"
+    [ -n "$end" ] || ! alive "$run" && end=${end:-lost}
+  fi
+  is_ready=
+  [ -f "$run/ready" ] && is_ready=1
+
+  log_size
+  while [ "$size" -gt "$offset" ]; do
+    piece=$((size - offset))
+    [ $piece -gt 4194304 ] && piece=4194304
+    printf '@podfab log %s\n' "$piece"
+    tail -c "+$((offset + 1))" "$run/log" | head -c "$piece"
+    offset=$((offset + piece))
+  done
+
+  if [ -n "$end" ]; then
+    tell "exit=$end"
+    exit 0
+  fi
+  if [ -n "$is_ready" ]; then
+    tell ready
+    [ "$until" = ready ] && exit 0
+  fi
+  if [ "$until" = now ]; then
+    tell now
+    exit 0
+  fi
+  if [ -n "$watched" ] && [ $((turns % 5)) = 0 ] && [ -d "$watched" ]; then
+    used=$(du -sk "$watched" 2>/dev/null)
+    tell "kib=${used%%[!0-9]*}"
+  fi
+  [ $((turns % 25)) = 24 ] && echo '@podfab tick'
+  turns=$((turns + 1))
+  sleep 0.2
+done

@@ -1,0 +1,53 @@
+"""Wait beside a starting server until it gives one real answer, then write the file `ready`.
+
+Runs on the pod, with the engine's Python and the run's environment. /health alone is no proof: a
+server was seen to answer 200 there and die on its first request.
+"""
+
+import http.client
+import json
+import os
+import sys
+import time
+
+RUN, PORT, NAME, TASK = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+SMALLEST: dict[str, tuple[str, dict[str, object]]] = {
+    "generate": ("/v1/completions", dict(prompt="1", max_tokens=1)),
+    "embed": ("/v1/embeddings", dict(input="1")),
+    "rerank": ("/rerank", dict(query="1", documents=["1"])),
+}
+
+
+def answer(method, path, body=None, timeout=5):
+    """Return the status of one request, 0 when nobody listens."""
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=timeout)
+    headers = {
+        "Authorization": "Bearer " + os.environ.get("VLLM_API_KEY", ""),
+        "Content-Type": "application/json",
+    }
+    try:
+        connection.request(method, path, body and json.dumps(body), headers)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def main():
+    path, body = SMALLEST[TASK]
+    while answer("GET", "/health") != 200:
+        time.sleep(0.2)
+    while True:
+        status = answer("POST", path, {"model": NAME, **body}, timeout=600)
+        if status == 200:
+            break
+        print(f"[podfab] the first request was answered with {status or 'nothing'}", flush=True)
+        time.sleep(1)
+    with open(RUN + "/ready.new", "w") as file:
+        file.write(f"{PORT}\n")
+    os.rename(RUN + "/ready.new", RUN + "/ready")
+    print("[podfab] ready", flush=True)
+
+
+main()

@@ -1,0 +1,51 @@
+set -u
+export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+umask 077
+
+# What is on the pod already counts for uv too: it reads neither pip's variables nor the env file.
+set -a
+# shellcheck disable=SC1091
+[ -f "$root/env" ] && . "$root/env"
+# shellcheck disable=SC1091
+[ -f "${run:-}/environment" ] && . "$run/environment"
+set +a
+[ -n "${PIP_INDEX_URL:-}" ] && export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$PIP_INDEX_URL}"
+[ -n "${PIP_EXTRA_INDEX_URL:-}" ] && export UV_INDEX="${UV_INDEX:-$PIP_EXTRA_INDEX_URL}"
+[ -n "${PIP_FIND_LINKS:-}" ] && export UV_FIND_LINKS="${UV_FIND_LINKS:-$PIP_FIND_LINKS}"
+[ -f /etc/ssl/certs/ca-certificates.crt ] &&
+  export SSL_CERT_FILE="${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}"
+export UV_CACHE_DIR="$root/cache/uv" UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-60}" UV_NO_PROGRESS=1
+export UV_PYTHON_INSTALL_DIR="$root/python" NO_COLOR=1 DEBIAN_FRONTEND=noninteractive
+mkdir -p "$root/bin" "$root/engines" "$root/cache" || exit 1
+
+# A step says once how it went: report ok|changed|skipped TEXT.
+report() {
+  printf '@podfab step %s %s %s %s\n' "$step" "$1" "$SECONDS" "$2"
+}
+
+# Run a step in a shell of its own; a failure ends the setup there.
+run_step() {
+  step=$1 SECONDS=0
+  printf '@podfab step %s started 0 \n' "$step"
+  (set -e; "step_$step")
+  local code=$?
+  if [ "$code" != 0 ]; then
+    report failed "exit $code"
+    exit "$code"
+  fi
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# The uv to use, or nothing: old ones do not know --excludes.
+usable_uv() {
+  local candidate
+  for candidate in "$root/bin/uv" "$root/uv/bin/uv" "$(command -v uv || true)" "$HOME/.local/bin/uv"; do
+    if [ -x "$candidate" ] && "$candidate" pip install --help 2>/dev/null | grep -q -e --excludes; then
+      echo "$candidate"
+      return
+    fi
+  done
+}

@@ -1,0 +1,47 @@
+# A venv counts as an engine when it holds the file podfab-engine, which only `verify` writes.
+step_engine() {
+  local uv venv=$root/engines/$engine
+  if [ -f "$venv/podfab-engine" ]; then
+    report ok "$package $version is installed"
+    return
+  fi
+  uv=$(usable_uv)
+  # What an interrupted run left is not trusted; its downloads are still in uv's cache.
+  "$uv" venv --quiet --clear --python "$python" "$venv"
+  if ! install_engine; then
+    echo "$package==$version could not be installed from ${UV_DEFAULT_INDEX:-the Python package index}" >&2
+    echo "if the pod does not reach it, name a mirror in PIP_INDEX_URL and run setup again" >&2
+    return 1
+  fi
+  if [ -n "$metadata_version" ]; then
+    stub_metadata "$venv"
+  fi
+  report changed "$package $version"
+}
+
+install_engine() {
+  local options=(--python "$venv/bin/python")
+  if [ -n "$excludes" ]; then
+    printf '%s\n' "$excludes" | tr ' ' '\n' >"$root/cache/excludes"
+    options+=(--excludes "$root/cache/excludes")
+  fi
+  if [ -z "$torch_backend" ]; then
+    "$uv" pip install "${options[@]}" "$package==$version"
+    return
+  fi
+  # Where an index or a folder of wheels has the right torch, PyTorch's own index is not needed.
+  if [ -n "${UV_FIND_LINKS:-}${UV_DEFAULT_INDEX:-}${UV_INDEX:-}" ] &&
+    "$uv" pip install "${options[@]}" "$package==$version"; then
+    return
+  fi
+  "$uv" pip install "${options[@]}" --torch-backend "$torch_backend" "$package==$version"
+}
+
+# The `vllm` command asks for the version of a distribution of that name; other builds have none.
+stub_metadata() {
+  local site
+  site=$("$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  mkdir -p "$site/vllm-$metadata_version.dist-info"
+  printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s\n' "$metadata_version" \
+    >"$site/vllm-$metadata_version.dist-info/METADATA"
+}

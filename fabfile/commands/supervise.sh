@@ -1,0 +1,36 @@
+#!/bin/sh
+# Runs one job and writes down how it ended. Started detached, as: supervise.sh RUN LOG_CAP
+# It stands outside the job's session, so that ending the session still leaves a record.
+run=$1 cap=$2
+umask 077
+cd "$run" || exit 1
+
+mkfifo pipe || exit 1
+# dd hands each piece on as it comes and stops at the cap; the job must never block on a full log.
+{ dd bs=64k iflag=count_bytes count="$cap" status=none
+  if [ "$(head -c 1 | wc -c)" -gt 0 ]; then
+    echo "[podfab] the log is cut here: it reached $((cap / 1048576)) MiB"
+  fi
+  cat >/dev/null; } <pipe >log 2>/dev/null &
+logger=$!
+
+# The marker finds what leaves the session; SPT_NOENV keeps vLLM's process titles from eating it.
+PODFAB_RUN=$run SPT_NOENV=1 setsid bash "$run/run.sh" </dev/null >pipe 2>&1 &
+pid=$!
+read -r stat </proc/$pid/stat
+# shellcheck disable=SC2086
+set -- ${stat##*) }
+read -r boot </proc/sys/kernel/random/boot_id || boot=unknown
+echo "$pid ${20} $boot" >pid.new && mv pid.new pid
+wait "$pid"
+code=$?
+
+# The last lines are in the log before the end is known; a stray that keeps the pipe open is not
+# waited for.
+i=0
+while kill -0 "$logger" 2>/dev/null && [ $i -lt 50 ]; do
+  sleep 0.1
+  i=$((i + 1))
+done
+rm -f pipe
+echo "$code" >exit.new && mv exit.new exit

@@ -1,0 +1,189 @@
+"""Models on a pod: start, list, follow, stop."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import invoke
+
+from . import cli, screen
+from .cli import task
+from .errors import PodfabError, UsageError
+from .records import names, pods
+from .target import target
+
+if TYPE_CHECKING:
+    from .plan.launch import LaunchPlan
+
+
+@task(name="list", default=True, pod=cli.POD, all="every pod", json=cli.JSON)
+def list_(c: invoke.Context, pod: str = "", all: bool = False, json: bool = False) -> None:
+    """List the models of a pod as they are just now.
+
+    Examples:
+      inv models
+      inv models --all --json
+    """
+    from .serving import list_pods
+
+    known = pods.load()
+    where = list(known.pods) if all else [target(c, pod).name]
+    found = list_pods(known, where)
+    if json:
+        screen.document([row.document() for row in found])
+    elif not found:
+        screen.say("no model runs; start one: inv models.start --model=Qwen/Qwen3-8B --name=qwen")
+    else:
+        screen.models(found)
+    if not all and found and found[0].name is None:
+        raise PodfabError(found[0].cause or "the pod does not answer")
+
+
+@task(
+    model="its id on Hugging Face, or a folder on the pod",
+    name_="what to call it (default: from the id)",
+    gpus="how many GPUs (2), or which (2,3)",
+    memory="share of each GPU's memory that it may take: 0.9 or 90%",
+    context="longest context: 32k, 32768 or auto",
+    port="its port on the pod (default: the first free one from 8001)",
+    engine="an installed engine other than the pod's",
+    vllm_args="more arguments for vllm serve, laid over the catalog's",
+    public="listen on all addresses, not only for ssh",
+    force="start although a check failed",
+    no_wait="do not wait until it is ready",
+    plan="show what would be started, and start nothing",
+    pod=cli.POD,
+    json=cli.JSON,
+)
+def start(
+    c: invoke.Context,
+    model: str = "",
+    name: str = "",
+    gpus: str = "",
+    memory: str = "",
+    context: str = "",
+    port: str = "",
+    engine: str = "",
+    vllm_args: str = "",
+    public: bool = False,
+    force: bool = False,
+    no_wait: bool = False,
+    plan: bool = False,
+    pod: str = "",
+    json: bool = False,
+) -> None:
+    """Start a model and watch it until it answers.
+
+    Examples:
+      inv models.start --model=Qwen/Qwen3-8B --name=qwen
+      inv models.start --model=Qwen/Qwen3-8B --context=32k --memory=50% --plan
+    """
+    from .plan import numbers
+    from .plan.launch import Wish
+    from .serving import decide, launch
+
+    if not model:
+        raise UsageError("which model? inv models.start --model=Qwen/Qwen3-8B")
+    wish = Wish(
+        model=model,
+        name=names.checked(name or names.derived(model), "model"),
+        gpus=numbers.gpus(gpus),
+        memory=numbers.memory(memory),
+        context=numbers.context(context),
+        port=numbers.port(port),
+        engine=engine or None,
+        vllm_args=vllm_args,
+        public=public,
+    )
+    where = target(c, pod)
+    decided = decide(where, wish)
+    if plan:
+        _show_plan(where.name, decided, json)
+    if decided.failed and not force:
+        raise PodfabError("; ".join(check.detail for check in decided.failed))
+    if plan:
+        return
+    row = launch(where, decided, wait=not no_wait)
+    if json:
+        screen.document(row.document())
+    else:
+        screen.connection(row)
+
+
+@task(name_="the model to stop", all="all models of the pod", pod=cli.POD, json=cli.JSON)
+def stop(
+    c: invoke.Context, name: str = "", all: bool = False, pod: str = "", json: bool = False
+) -> None:
+    """Stop a model and prove that its processes are gone.
+
+    Examples:
+      inv models.stop --name=qwen
+      inv models.stop --all
+    """
+    from .serving import running, stop_model
+
+    if bool(name) == all:
+        raise UsageError("which model? --name=NAME, or --all")
+    where = target(c, pod)
+    chosen = running(where) if all else [name]
+    for each in chosen:
+        stop_model(where, each)
+        screen.say(f"{each} is stopped: no process of it is left on {where.name}")
+    if json:
+        screen.document([{"pod": where.name, "name": each, "stopped": True} for each in chosen])
+    elif not chosen:
+        screen.say(f"no model runs on {where.name}")
+
+
+@task(
+    name_="the model",
+    lines="how many of the last lines to begin with",
+    no_follow="print and end, do not follow",
+    run="which run: a number, or -1 for the one before",
+    pod=cli.POD,
+)
+def logs(
+    c: invoke.Context,
+    name: str,
+    lines: str = "100",
+    no_follow: bool = False,
+    run: str = "",
+    pod: str = "",
+) -> None:
+    """Follow a model's log; Ctrl-C ends the following, never the model.
+
+    Examples:
+      inv models.logs qwen
+      inv models.logs qwen --lines=20 --no-follow
+    """
+    from .plan import numbers
+    from .serving import show_log
+
+    if run and not run.removeprefix("-").isdigit():
+        raise UsageError(f"--run={run} is no number")
+    count = numbers.whole(lines, "--lines")
+    show_log(target(c, pod), name, count, follow=not no_follow, run=run)
+
+
+def _show_plan(pod: str, plan: LaunchPlan, json: bool) -> None:
+    if json:
+        screen.document(plan.document(pod))
+        return
+    screen.table(
+        ("", ""),
+        [
+            ("pod", pod),
+            ("model", plan.model),
+            ("engine", plan.engine),
+            ("GPUs", ", ".join(map(str, plan.gpus)) or "none"),
+            ("port", plan.port),
+            ("command", shlex.join(["vllm", "serve", plan.model, *plan.args])),
+            ("environment", " ".join(f"{key}={value}" for key, value in plan.env.items())),
+            *(
+                (check.check, ("ok: " if check.ok else "no: ") + check.detail)
+                for check in plan.checks
+            ),
+            *(("note", note) for note in plan.notes),
+        ],
+    )

@@ -1,0 +1,1 @@
+"""What to do: decided from facts and wishes. Pure: no I/O at all."""

@@ -1,0 +1,1 @@
+"""Doing it: reach a pod, run scripts on it, follow jobs. Knows no catalog."""

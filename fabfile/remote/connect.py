@@ -1,0 +1,132 @@
+"""Open a Fabric connection to an address, and say in one line why it can not be opened."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import fabric
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadAuthenticationType,
+    BadHostKeyException,
+    ChannelException,
+    NoValidConnectionsError,
+    PasswordRequiredException,
+    SSHException,
+)
+
+from ..errors import PodfabError, Unreachable
+from ..records.settings import Settings
+from . import hostkeys
+from .address import Address
+from .runner import LocalRunner, SshRunner
+from .sshconfig import config_for
+
+
+def connect(address: Address, name: str, settings: Settings) -> fabric.Connection:
+    """Return an open connection to a pod.
+
+    Raises Unreachable, a line with the cause and what to do.
+    """
+    connection = _prepared(address, settings)
+    try:
+        connection.open()
+    except (OSError, SSHException, EOFError) as error:
+        raise _explained(error, connection, name, address) from error
+    _quicken(connection, settings)
+    return connection
+
+
+def _prepared(address: Address, settings: Settings) -> fabric.Connection:
+    ssh_config = config_for(address)
+    config = fabric.Config(
+        ssh_config=ssh_config,
+        overrides={
+            "runners": {"remote": SshRunner, "local": LocalRunner},
+            "timeouts": {"connect": settings.connect_timeout},
+        },
+    )
+    timeout = settings.connect_timeout
+    only_given = ssh_config.lookup(address.host).get("identitiesonly") == "yes"
+    kwargs: dict[str, object] = {
+        "banner_timeout": timeout,
+        "auth_timeout": timeout,
+        "allow_agent": not only_given,
+    }
+    if address.key:
+        kwargs["key_filename"] = [str(_key(address.key))]
+    if address.key or only_given:
+        kwargs["look_for_keys"] = False
+    try:
+        connection = fabric.Connection(
+            address.host, address.user, address.port, config=config, connect_kwargs=kwargs
+        )
+    except (ValueError, SSHException) as error:
+        raise PodfabError(f"the ssh settings for {address.host} are wrong: {error}") from error
+    for hop in _hops(connection):
+        hostkeys.guard(hop.client)
+    return connection
+
+
+def _key(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise PodfabError(f"the key file {text} does not exist; correct -i in the ssh string")
+    return path
+
+
+def _hops(connection: fabric.Connection) -> Iterator[fabric.Connection]:
+    """Yield the connection and the jump hosts before it."""
+    hop = connection
+    while isinstance(hop, fabric.Connection):
+        yield hop
+        hop = hop.gateway
+
+
+def _quicken(connection: fabric.Connection, settings: Settings) -> None:
+    """Send small packets at once (Nagle costs 40 ms a command) and notice a dead network."""
+    connection.transport.set_keepalive(settings.keepalive)
+    sock = connection.transport.sock
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            patience = 2 * settings.keepalive * 1000
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+
+
+def _explained(
+    error: Exception, connection: fabric.Connection, name: str, address: Address
+) -> Unreachable:
+    where = f"{connection.user}@{connection.host}:{connection.port}"
+    return Unreachable(f"can not reach {name} ({where}): {_cause(error, address, name)}")
+
+
+def _cause(error: Exception, address: Address, name: str) -> str:
+    """Translate what paramiko and the sockets raise; the order goes from special to general."""
+    if isinstance(error, BadHostKeyException):
+        return (
+            "its host key is not the pinned one: another machine, or somebody between; "
+            f"if it was rebuilt: inv pods.trust {name}"
+        )
+    if isinstance(error, PasswordRequiredException) or "encrypted" in str(error):
+        return "the key is encrypted; add it to an agent: ssh-add KEY"
+    if isinstance(error, BadAuthenticationType) and "publickey" not in error.allowed_types:
+        return "it asks for a password; install your key: ssh-copy-id"
+    if isinstance(error, AuthenticationException):
+        key = f"-i {address.key}" if address.key else "your keys"
+        return f"it refused {key}; check the user and install the public key there"
+    if isinstance(error, socket.gaierror):
+        return "the name does not resolve; check it for a typo"
+    if isinstance(error, TimeoutError):
+        return "no answer in time; is the pod running, and the port right?"
+    if isinstance(error, NoValidConnectionsError | ConnectionRefusedError):
+        return "connection refused; is sshd running, and the port right?"
+    if isinstance(error, ChannelException):
+        return f"the jump host can not reach it ({error.text})"
+    if "banner" in str(error) or isinstance(error, EOFError):
+        return "what listens there does not speak ssh, or hung up; is the port right?"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

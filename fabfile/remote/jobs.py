@@ -1,0 +1,176 @@
+"""Jobs on a pod: start one, follow it over broken connections, end it, ask for all."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ..commands import jobs as commands
+from ..commands.jobs import Job
+from ..errors import ConnectionLost, PodfabError, RemoteFailed, Unreachable
+from ..plan.facts import JobState, parse_jobs
+from .pod import Pod
+
+RECONNECT_FOR = 120  # seconds until a pod that went away under a follow is given up
+
+
+@dataclass(frozen=True)
+class Log:
+    """A piece of a job's log."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class News:
+    """Something else about a job: `ready`, `exit` with the code, `kib` on disk, `tick`."""
+
+    what: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A job that was started, or one of this name that runs already (`joined`)."""
+
+    run: str
+    pid: int | None
+    joined: bool
+    details: dict[str, Any]
+
+
+def start(pod: Pod, job: Job) -> Started:
+    """Start a job detached from this client, unless one of its name still runs."""
+    owner = f"{_me()}, {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    script = commands.start(pod.root, job, owner, pod.settings.log_cap_mb)
+    words = pod.run(script).split(maxsplit=2)
+    if words[:1] == ["started"] and len(words) == 3:
+        return Started(words[1], int(words[2]), False, job.details)
+    if words[:1] == ["busy"]:
+        details = json.loads(" ".join(words[1:]))
+        return Started("current", None, True, details if isinstance(details, dict) else {})
+    raise RemoteFailed(f"{pod.name} could not start {job.name}; is its disk full?")
+
+
+def follow(
+    pod: Pod,
+    job: str,
+    run: str = "current",
+    until: str = "exit",
+    lines: int | None = None,
+    watched: str = "",
+    on_lost: Callable[[str], None] = lambda text: None,
+) -> Iterator[Log | News]:
+    """Yield a job's log and news until it ends (or is ready), rejoining after a lost connection.
+
+    `until` may also be `now`: what is there at the moment. `lines` begins that many lines before
+    the log's end. Leaving the iterator leaves the job alone.
+
+    Raises RemoteFailed when there is no such run.
+    """
+    offset = 0
+    patience: float | None = None
+    while True:
+        script = commands.follow(pod.root, job, run, offset, until, lines, watched)
+        try:
+            for event in _frames(pod.stream(script)):
+                patience = None
+                if isinstance(event, Log):
+                    offset += len(event.data)
+                elif event.what == "offset":
+                    offset, lines = int(event.value), None
+                    continue
+                elif event.what == "absent":
+                    raise RemoteFailed(f"{pod.name} has no log of {job}; see: inv models")
+                yield event
+                if isinstance(event, News) and event.what in ("exit", until):
+                    return
+            raise ConnectionLost(f"{pod.name} ended the following of {job}; try again")
+        except (ConnectionLost, Unreachable) as error:
+            patience = patience or time.monotonic() + RECONNECT_FOR
+            if time.monotonic() > patience:
+                raise
+            on_lost(error.text)
+            time.sleep(1)
+
+
+def stop(pod: Pod, job: str) -> bool:
+    """End a job's whole session; tell whether there was one.
+
+    Raises RemoteFailed with the processes that could not be ended.
+    """
+    grace = pod.settings.stop_grace
+    answer = pod.run(commands.stop(pod.root, job, grace), timeout=grace + 60)
+    words = answer.split()
+    if words[1:] and words[0] == "left":
+        raise RemoteFailed(
+            f"{job} on {pod.name} does not end: processes {' '.join(words[1:])} are left; "
+            "look at them with: ps -fp PID"
+        )
+    return words[:1] == ["left"]
+
+
+def status(pod: Pod, markers: Iterable[str] = ()) -> list[JobState]:
+    """Return all jobs of a pod, in one round trip."""
+    return _parsed(pod, pod.run(commands.status(pod.root, markers)))
+
+
+def access(pod: Pod, job: str) -> tuple[str, list[JobState]]:
+    """Return the key that a model was started with, and all jobs, in one round trip."""
+    key, _, answer = pod.run(commands.access(pod.root, job)).partition("\n")
+    return key, _parsed(pod, answer)
+
+
+def _parsed(pod: Pod, answer: str) -> list[JobState]:
+    try:
+        return parse_jobs(answer)
+    except (ValueError, TypeError) as error:
+        raise PodfabError(f"{pod.name} told its jobs unreadably: {error}") from error
+
+
+def run_number(pod: Pod, job: str, wish: str) -> str:
+    """Return the run that `--run` means: a number, -1 the one before the newest, or the newest."""
+    if not wish.startswith("-"):
+        return wish or "current"
+    runs = sorted(int(run) for run in pod.run(commands.runs(pod.root, job)).split())
+    back = int(wish)
+    if len(runs) <= -back:
+        raise RemoteFailed(f"{job} on {pod.name} has no run {wish}; there are: {runs or 'none'}")
+    return str(runs[back - 1])
+
+
+def _frames(chunks: Iterable[bytes]) -> Iterator[Log | News]:
+    """Take follow.sh's output apart: header lines, each log header followed by that many bytes."""
+    source = iter(chunks)
+    held = b""
+    for chunk in source:
+        held += chunk
+        while b"\n" in held:
+            line, _, held = held.partition(b"\n")
+            words = line.decode("ascii", "replace").split(" ", 2)
+            if words[:2] != ["@podfab", "log"]:
+                what, _, value = words[-1].partition("=")
+                yield News(what, value)
+                continue
+            wanted = int(words[2])
+            while wanted:
+                held = held or next(source, b"")
+                if not held:
+                    return
+                piece, held = held[:wanted], held[wanted:]
+                wanted -= len(piece)
+                yield Log(piece)
+
+
+def _me() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "somebody"
+    return f"{user}@{platform.node()}"

@@ -1,0 +1,100 @@
+"""The pod that a command works on: its record, and the way to it."""
+
+from __future__ import annotations
+
+import atexit
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import invoke
+
+from .errors import PodfabError, UsageError
+from .records import pods, settings
+from .records.home import state_dir
+from .records.names import unknown
+
+if TYPE_CHECKING:
+    from .remote.address import Address
+    from .remote.pod import Pod
+
+
+@dataclass
+class Target:
+    """A pod's name, its record, and the pod itself."""
+
+    name: str
+    record: pods.Pod
+    pod: Pod
+
+
+_reached: dict[tuple[str, str, str], Pod] = {}
+
+
+def target(c: invoke.Context, pod: str = "") -> Target:
+    """Return the pod a command is meant for: --pod, else `fab -H`, else the active one."""
+    known = pods.load()
+    name = find(known, pod or host(c, known))
+    record = known.get(name)
+    return Target(name, record, reach(name, record.ssh, record.root))
+
+
+def host(c: invoke.Context, known: pods.Pods) -> str:
+    """Return the text given with `fab -H`, or nothing.
+
+    Our executor keeps it. A fabfile with another one hands over just the Connection, which has
+    taken the text apart.
+    """
+    given = getattr(c, "original_host", "")
+    if not given or (typed := c.config.get("podfab_host")):
+        return typed if given else ""
+    return given if given in known.pods else f"{c.user}@{given}:{c.port}"
+
+
+def find(known: pods.Pods, text: str) -> str:
+    """Return the name of the pod that a text names: its name, or its address."""
+    from .remote.address import parse
+
+    if not text:
+        if known.active:
+            return known.active
+        raise PodfabError(
+            "no pod is active; inv pods lists them, inv pods.active NAME picks one"
+            if known.pods
+            else "there is no pod yet; set one up: fab -H user@host setup"
+        )
+    if text in known.pods:
+        return text
+    try:
+        place = parse(text)
+    except UsageError:
+        place = None
+    if place and not place.is_local:
+        for name, pod in known.pods.items():
+            if _same_place(parse(pod.ssh), place):
+                return name
+    raise unknown(text, "pod", known.pods, f"set it up first: fab -H {text} setup")
+
+
+def reach(name: str, ssh: str, root: str | None) -> Pod:
+    """Return the way to a pod, the same one throughout the process; nothing is sent yet."""
+    from .remote.address import parse
+    from .remote.pod import Pod
+
+    address = parse(ssh)
+    root = root or default_root(address)
+    key = (name, ssh, root)
+    if key not in _reached:
+        _reached[key] = Pod(name, address, root, settings.load())
+        atexit.register(_reached[key].close)
+    return _reached[key]
+
+
+def default_root(address: Address) -> str:
+    """Return where our folder is on a pod when nobody says otherwise."""
+    return str(state_dir() / "local") if address.is_local else "~/.pi"
+
+
+def _same_place(one: Address, other: Address) -> bool:
+    from .remote.sshconfig import destination
+
+    return destination(one) == destination(other)
