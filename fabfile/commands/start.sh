@@ -22,7 +22,7 @@ if ! write_files; then
   echo "could not write the job's files to $run (is the disk full?)" >&2
   exit 1
 fi
-: >"$run/log"
+: >"$run/log" && echo "${run##*/}" >"$run/number"
 ln -sfn "runs/${run##*/}" "$jobs/current.new" && mv -T "$jobs/current.new" "$jobs/current"
 find "$jobs/runs" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | head -n -5 |
   while read -r old; do rm -rf "${jobs:?}/runs/$old"; done

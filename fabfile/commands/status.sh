@@ -23,29 +23,32 @@ ready_ports() {
 }
 
 job_json() {
-  run=$1 exit_code='' health='' phase='' tail_text='' life=false
+  run=$1 exit_code='' health='' phase='' tail_text='' number=''
+  life=false ready=false stopped=false
   job=${run%/current} job=${job##*/}
   [ -f "$run/exit" ] && read -r exit_code <"$run/exit"
+  [ -f "$run/ready" ] && ready=true
+  [ -f "$run/stopped" ] && stopped=true
   if alive "$run"; then
     life=true
-    if [ -f "$run/ready" ]; then
+    if $ready; then
       read -r port <"$run/ready"
       health=${answers##*"$port="} health=${health%% *}
       case " $answers " in *" $port=$health "*) ;; *) health='' ;; esac
     elif [ -n "${markers:-}" ]; then
       phase=$(tail -c 262144 "$run/log" 2>/dev/null | grep -aoE "$markers" | tail -n 1)
     fi
-  elif [ ! -f "$run/stopped" ]; then
+  elif ! $stopped && [ "${job#_}" = "$job" ]; then
     tail_text=$(tail -c 16384 "$run/log" 2>/dev/null)
   fi
   read -r details <"$run/job.json" || details='{}'
-  number=$(readlink "$run") number=${number##*/}
-  printf '{"name":%s,"run":%s,"alive":%s,"pid":%s,"exit":%s,' \
-    "$(str "$job")" "$(num "$number")" "$life" "$(num "$pid")" "$(num "$exit_code")"
-  printf '"ready":%s,"stopped":%s,"health":%s,"phase":%s,"tail":%s,"details":%s}' \
-    "$([ -f "$run/ready" ] && echo true || echo false)" \
-    "$([ -f "$run/stopped" ] && echo true || echo false)" \
-    "$(num "$health")" "$(str "$phase")" "$(str "$tail_text")" "$(str "$details")"
+  [ -f "$run/number" ] && read -r number <"$run/number"
+  # Printed piece by piece: command substitution would start a process for each.
+  printf '{"name":' && str "$job" && printf ',"run":' && num "$number"
+  printf ',"alive":%s,"pid":' "$life" && num "$pid" && printf ',"exit":' && num "$exit_code"
+  printf ',"ready":%s,"stopped":%s,"health":' "$ready" "$stopped"
+  num "$health" && printf ',"phase":' && str "$phase" && printf ',"tail":' && str "$tail_text"
+  printf ',"details":' && str "$details" && printf '}'
 }
 
 jobs_json() {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import fabric
@@ -12,7 +15,6 @@ from paramiko.ssh_exception import (
     BadAuthenticationType,
     BadHostKeyException,
     ChannelException,
-    NoValidConnectionsError,
     PasswordRequiredException,
     SSHException,
 )
@@ -20,9 +22,12 @@ from paramiko.ssh_exception import (
 from ..errors import PodfabError, Unreachable
 from ..records.settings import Settings
 from . import hostkeys
-from .address import Address
+from .address import Address, parse
 from .runner import LocalRunner, SshRunner
 from .sshconfig import config_for
+
+# Without a handler, Python prints paramiko's tracebacks itself; the cause is told by our one line.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 def connect(address: Address, name: str, settings: Settings) -> fabric.Connection:
@@ -32,14 +37,38 @@ def connect(address: Address, name: str, settings: Settings) -> fabric.Connectio
     """
     connection = _prepared(address, settings)
     try:
+        if connection.gateway is None:
+            connection.connect_kwargs["sock"] = _socket(connection, settings)
         connection.open()
     except (OSError, SSHException, EOFError) as error:
         raise _explained(error, connection, name, address) from error
-    _quicken(connection, settings)
+    connection.transport.set_keepalive(settings.keepalive)
+    if connection.gateway is None and hasattr(socket, "TCP_QUICKACK"):
+        connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
     return connection
 
 
 def _prepared(address: Address, settings: Settings) -> fabric.Connection:
+    connection = _built(address, settings, _gateway(address, settings))
+    for hop in _hops(connection):
+        hostkeys.guard(hop.client)
+    return connection
+
+
+def _gateway(address: Address, settings: Settings) -> fabric.Connection | None:
+    """Return the connection to the last jump host of -J, None when ssh_config has the say.
+
+    Fabric's own reading of ProxyJump leaves a jump out that has the pod's address and another port.
+    """
+    gateway = None
+    for hop in filter(None, address.options.get("ProxyJump", "").split(",")):
+        gateway = _built(replace(parse(hop), key=address.key), settings, gateway)
+    return gateway
+
+
+def _built(
+    address: Address, settings: Settings, gateway: fabric.Connection | None
+) -> fabric.Connection:
     ssh_config = config_for(address)
     config = fabric.Config(
         ssh_config=ssh_config,
@@ -48,11 +77,10 @@ def _prepared(address: Address, settings: Settings) -> fabric.Connection:
             "timeouts": {"connect": settings.connect_timeout},
         },
     )
-    timeout = settings.connect_timeout
     only_given = ssh_config.lookup(address.host).get("identitiesonly") == "yes"
     kwargs: dict[str, object] = {
-        "banner_timeout": timeout,
-        "auth_timeout": timeout,
+        "banner_timeout": settings.connect_timeout,
+        "auth_timeout": settings.connect_timeout,
         "allow_agent": not only_given,
     }
     if address.key:
@@ -60,14 +88,16 @@ def _prepared(address: Address, settings: Settings) -> fabric.Connection:
     if address.key or only_given:
         kwargs["look_for_keys"] = False
     try:
-        connection = fabric.Connection(
-            address.host, address.user, address.port, config=config, connect_kwargs=kwargs
+        return fabric.Connection(
+            address.host,
+            address.user,
+            address.port,
+            config=config,
+            gateway=gateway,
+            connect_kwargs=kwargs,
         )
     except (ValueError, SSHException) as error:
         raise PodfabError(f"the ssh settings for {address.host} are wrong: {error}") from error
-    for hop in _hops(connection):
-        hostkeys.guard(hop.client)
-    return connection
 
 
 def _key(text: str) -> Path:
@@ -85,15 +115,15 @@ def _hops(connection: fabric.Connection) -> Iterator[fabric.Connection]:
         hop = hop.gateway
 
 
-def _quicken(connection: fabric.Connection, settings: Settings) -> None:
-    """Send small packets at once (Nagle costs 40 ms a command) and notice a dead network."""
-    connection.transport.set_keepalive(settings.keepalive)
-    sock = connection.transport.sock
-    if isinstance(sock, socket.socket):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            patience = 2 * settings.keepalive * 1000
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+def _socket(connection: fabric.Connection, settings: Settings) -> socket.socket:
+    """Connect so that small packets leave at once (Nagle costs 40 ms a command), and that a dead
+    network is noticed."""
+    sock = socket.create_connection((connection.host, connection.port), settings.connect_timeout)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        patience = 2 * settings.keepalive * 1000
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+    return sock
 
 
 def _explained(
@@ -121,11 +151,11 @@ def _cause(error: Exception, address: Address, name: str) -> str:
         return "the name does not resolve; check it for a typo"
     if isinstance(error, TimeoutError):
         return "no answer in time; is the pod running, and the port right?"
-    if isinstance(error, NoValidConnectionsError | ConnectionRefusedError):
+    if isinstance(error, ConnectionRefusedError):
         return "connection refused; is sshd running, and the port right?"
     if isinstance(error, ChannelException):
         return f"the jump host can not reach it ({error.text})"
-    if "banner" in str(error) or isinstance(error, EOFError):
+    if isinstance(error, EOFError) or re.search("banner|No existing session", str(error)):
         return "what listens there does not speak ssh, or hung up; is the port right?"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

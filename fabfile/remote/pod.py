@@ -125,11 +125,17 @@ class Pod:
         self.open()
         self._probe(port)
         local = _free_port()
-        with self._opened.forward_local(
+        tunnel = self._opened.forward_local(
             local, remote_port=port, local_host="127.0.0.1", remote_host="127.0.0.1"
-        ):
+        )
+        tunnel.__enter__()
+        try:
             _await_listening(local)
             yield local
+        finally:
+            # A connection in it that broke was told to whoever used it; it is no error of ours.
+            with suppress(ThreadException):
+                tunnel.__exit__(None, None, None)
 
     def _start(self, script: str, **options: Any) -> Any:
         self.open()

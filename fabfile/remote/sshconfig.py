@@ -19,7 +19,8 @@ SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 
 def config_for(address: Address) -> SSHConfig:
     """Return the ssh configuration that holds for an address: its own -o options win."""
-    own = "".join(f"  {name} {value}\n" for name, value in address.options.items())
+    options = {name: value for name, value in address.options.items() if name != "ProxyJump"}
+    own = "".join(f"  {name} {value}\n" for name, value in options.items())
     text = f"Host {address.host}\n{own}Host *\n" if own else ""
     for source in (USER_CONFIG, SYSTEM_CONFIG):
         text += _read(Path(source).expanduser()) + "\nHost *\n"
