@@ -29,10 +29,9 @@ while :; do
   if [ -f "$run/exit" ]; then
     read -r end <"$run/exit"
   elif ! alive "$run" && [ -f "$run/pid" ] && [ ! -f "$run/exit" ]; then
-    # The supervisor may be about to write the exit code down.
-    sleep 0.3
-    [ -f "$run/exit" ] && read -r end <"$run/exit"
-    [ -n "$end" ] || ! alive "$run" && end=${end:-lost}
+    # The supervisor is about to write the exit code down, unless it was ended too.
+    read -r supervisor <"$run/supervisor"
+    look_at "$supervisor" || [ -f "$run/exit" ] || end=lost
   fi
   is_ready=
   [ -f "$run/ready" ] && is_ready=1

@@ -2,7 +2,7 @@
 str() {
   case $1 in
     *[[:cntrl:]\\\"]*)
-      printf '"%s"' "$(printf '%s' "$1" | sed -e 's/[\\"]/\\&/g' -e 's/$/\\n/' | tr -d '\000-\037')" ;;
+      printf '"%s"' "$(printf '%s' "$1" | sed -e 's/[\\"]/\\&/g' -e '$!s/$/\\n/' | tr -d '\000-\037')" ;;
     *) printf '"%s"' "$1" ;;
   esac
 }

@@ -6,12 +6,20 @@ umask 077
 cd "$run" || exit 1
 
 mkfifo pipe || exit 1
-# dd hands each piece on as it comes and stops at the cap; the job must never block on a full log.
-{ dd bs=64k iflag=count_bytes count="$cap" status=none
+echo $$ >supervisor
+# dd hands each piece on as it comes. It counts pieces, not bytes, hence the rounds. At the cap, or
+# on a full disk, the rest is drained: the job must never block on its log.
+{
+  size=0
+  while [ "$size" -lt "$cap" ] && dd bs=64k count=16 status=none; do
+    before=$size size=$(wc -c <log)
+    [ "$size" -gt "$before" ] || break
+  done
   if [ "$(head -c 1 | wc -c)" -gt 0 ]; then
-    echo "[podfab] the log is cut here: it reached $((cap / 1048576)) MiB"
+    echo "[podfab] the log is cut here: it has $((size / 1048576)) MiB"
+    cat >/dev/null
   fi
-  cat >/dev/null; } <pipe >log 2>/dev/null &
+} <pipe >>log 2>/dev/null &
 logger=$!
 
 # The marker finds what leaves the session; SPT_NOENV keeps vLLM's process titles from eating it.
@@ -28,7 +36,7 @@ code=$?
 # The last lines are in the log before the end is known; a stray that keeps the pipe open is not
 # waited for.
 i=0
-while kill -0 "$logger" 2>/dev/null && [ $i -lt 50 ]; do
+while kill -0 "$logger" 2>/dev/null && [ $i -lt 20 ]; do
   sleep 0.1
   i=$((i + 1))
 done
