@@ -13,6 +13,7 @@ if [ "$fetch" = yes ]; then
   if ! download; then
     if HF_HUB_OFFLINE=1 download >/dev/null 2>&1; then
       echo "[podfab] the hub gave nothing; the copy on disk is complete and is used"
+      export HF_HUB_OFFLINE=1
     else
       echo "[podfab] the download failed"
       exit 1

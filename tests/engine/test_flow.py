@@ -1,0 +1,221 @@
+"""The main job, end to end, as a user does it: nothing in it is a stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Client
+from tests.engine.conftest import Stage, make_checkpoint
+from tests.ssh.test_pod import gone
+
+QUESTION = "What is the capital of France?"
+STARTED: dict[str, Any] = {}
+
+
+def done(client: Client, *words: str, program: str = "inv", timeout: float = 900) -> str:
+    """Run a command that must succeed; show where the time goes with `pytest -s`."""
+    begun = time.monotonic()
+    result = client.run(*words, program=program, timeout=timeout)
+    print(f"\n{time.monotonic() - begun:7.1f} s  {program} {' '.join(words)}\n{result.stderr}")
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_setup_makes_a_bare_host_ready(stage: Stage) -> None:
+    done(stage.client, "setup", *stage.setup)
+    pods = json.loads(done(stage.client, "pods", "--json"))
+    (pod,) = [pod for pod in pods if pod["name"] == stage.pod]
+    assert pod["vllm_version"] and pod["root"].startswith("/")
+    if stage.server:
+        assert (pod["engine"], pod["active"], pod["gpus"]) == ("cpu", True, [])
+
+
+def test_a_second_setup_changes_nothing(stage: Stage) -> None:
+    plan = json.loads(done(stage.client, "setup", *stage.setup, "--plan", "--json"))
+    assert {step["state"] for step in plan["steps"]} <= {"ok", "skip"}
+    before = snapshot(stage)
+    done(stage.client, "setup", *stage.setup)
+    assert snapshot(stage) == before
+
+
+def test_a_model_starts_and_is_ready(stage: Stage) -> None:
+    make_checkpoint(stage)
+    words = [f"--model={stage.model}", "--name=flow", f"--pod={stage.pod}"]
+    plan = json.loads(done(stage.client, "models.start", *words, "--plan", "--json"))
+    assert plan["name"] == "flow" and all(check["ok"] for check in plan["checks"])
+    STARTED.update(json.loads(done(stage.client, "models.start", *words, "--json")))
+    assert (STARTED["status"], STARTED["port"]) == ("ready", plan["port"])
+
+
+def test_the_weights_came_through_the_hub(stage: Stage) -> None:
+    if not stage.hub:
+        pytest.skip("only where the hub is ours to watch")
+    asked = {path.rpartition("/")[2] for _, path in stage.hub.requests}
+    assert {"model.safetensors", "tokenizer.json", "config.json"} <= asked
+
+
+def test_the_list_says_ready_with_the_right_fields(stage: Stage) -> None:
+    found = json.loads(done(stage.client, "models.list", f"--pod={stage.pod}", "--json"))
+    (row,) = [row for row in found if row["name"] == "flow"]
+    assert row == STARTED
+    assert (row["pod"], row["model"], row["status"]) == (stage.pod, stage.model, "ready")
+    assert row["url"] == f"http://127.0.0.1:{row['port']}/v1"
+    assert isinstance(row["pid"], int) and row["started"].endswith("Z")
+
+
+def test_it_listens_on_loopback_only(stage: Stage) -> None:
+    if not stage.server:
+        pytest.skip("only where the pod's sockets can be seen from here")
+    listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    port = f"{STARTED['port']:04X}"
+    places = [line.split()[1] for line in listening.splitlines() if " 0A " in line]
+    assert [place for place in places if place.endswith(f":{port}")] == [f"0100007F:{port}"]
+
+
+def test_the_model_answers_a_prompt(stage: Stage) -> None:
+    answer = done(stage.client, "prompt", "flow", QUESTION, f"--pod={stage.pod}")
+    assert "Paris" in answer
+
+
+def test_the_answer_streams_as_json_lines(stage: Stage) -> None:
+    lines = done(stage.client, "prompt.ask", "flow", QUESTION, "--json", f"--pod={stage.pod}")
+    events = [json.loads(line) for line in lines.splitlines()]
+    assert {event["type"] for event in events} <= {"reasoning", "content", "usage", "done"}
+    assert "Paris" in "".join(e["text"] for e in events if e["type"] == "content")
+    assert len([e for e in events if e["type"] == "content"]) > 3, "it came in one piece"
+    assert events[-1] == {"type": "done", "finish_reason": "stop"}
+
+
+def test_a_prompt_from_stdin(stage: Stage) -> None:
+    result = stage.client.run("prompt", "flow", "-", f"--pod={stage.pod}", stdin=QUESTION)
+    assert "Paris" in result.stdout, result.stderr
+
+
+def test_the_log_shows_it_and_ctrl_c_ends_the_following_only(stage: Stage) -> None:
+    log = done(
+        stage.client, "models.logs", "flow", "--no-follow", "--lines=5000", f"--pod={stage.pod}"
+    )
+    assert "Application startup complete" in log and "[podfab] ready" in log
+    following = stage.client.popen("models.logs", "flow", "--lines=1", f"--pod={stage.pod}")
+    assert following.stdout and following.stdout.readline()
+    following.send_signal(signal.SIGINT)
+    _, said = following.communicate(timeout=20)
+    assert "flow goes on; to stop it: inv models.stop --name=flow" in said
+    assert "Paris" in done(stage.client, "prompt", "flow", QUESTION, f"--pod={stage.pod}")
+
+
+def test_the_same_name_is_not_started_twice(stage: Stage) -> None:
+    words = [f"--model={stage.model}", "--name=flow", f"--pod={stage.pod}"]
+    result = stage.client.run("models.start", *words)
+    assert result.returncode == 1
+    assert "flow runs already" in result.stderr
+    assert STARTED == model_row(stage)
+
+
+def test_stop_leaves_no_process_and_no_port(stage: Stage) -> None:
+    processes = session(STARTED["pid"]) if stage.server else []
+    assert not stage.server or len(processes) > 2, "engine and workers were expected"
+    said = json.loads(
+        done(stage.client, "models.stop", "--name=flow", "--json", f"--pod={stage.pod}")
+    )
+    assert said == [{"pod": stage.pod, "name": "flow", "stopped": True}]
+    assert all(gone(pid, patience=1) for pid in processes)
+    if stage.server:
+        with socket.socket() as sock:
+            assert sock.connect_ex(("127.0.0.1", STARTED["port"])) != 0
+    assert json.loads(done(stage.client, "models", f"--pod={stage.pod}", "--json")) == []
+    pods = json.loads(done(stage.client, "pods", "--json"))
+    assert [pod["models"] for pod in pods if pod["name"] == stage.pod] == [[]]
+
+
+def test_the_same_once_more_through_fab(stage: Stage) -> None:
+    place = stage.pod
+    if stage.server:
+        place = f"{stage.server.user}@127.0.0.1:{stage.server.port}"
+    assert "Traceback" not in (asked := stage.client.run("pods", program="fab")).stderr, asked
+    fab = ["-H", place]
+    done(stage.client, *fab, "models.start", f"--model={stage.model}", "--name=two", program="fab")
+    assert "Paris" in done(stage.client, *fab, "prompt", "two", QUESTION, program="fab")
+    found = json.loads(done(stage.client, *fab, "models", "--json", program="fab"))
+    assert [(row["name"], row["status"]) for row in found] == [("two", "ready")]
+    done(stage.client, *fab, "models.stop", "--all", program="fab")
+
+
+def test_ctrl_c_leaves_a_start_going_and_says_how_to_stop_it(stage: Stage) -> None:
+    words = [f"--model={stage.model}", "--name=left", f"--pod={stage.pod}"]
+    starting = stage.client.popen("models.start", *words)
+    deadline = time.monotonic() + 120
+    while (row := model_row(stage)) is None or row["status"] not in ("starting", "loading"):
+        assert time.monotonic() < deadline and starting.poll() is None
+        time.sleep(0.2)
+    starting.send_signal(signal.SIGINT)
+    _, said = starting.communicate(timeout=30)
+    assert starting.returncode == 130, said
+    assert "inv models.stop --name=left" in said
+    assert model_row(stage)["status"] in ("starting", "loading")
+    done(stage.client, "models.stop", "--name=left", f"--pod={stage.pod}")
+    assert model_row(stage) is None
+
+
+def test_a_failed_start_names_its_cause_and_fix(stage: Stage) -> None:
+    words = [f"--model={stage.model}", "--name=bad", f"--pod={stage.pod}"]
+    result = stage.client.run("models.start", *words, "--vllm-args=--no-such-flag", timeout=300)
+    assert result.returncode == 1
+    assert "vLLM knows no argument --no-such-flag; correct --vllm-args" in result.stderr
+    row = model_row(stage)
+    assert (row["status"], row["fix"]) == ("failed", "correct --vllm-args")
+    done(stage.client, "models.stop", "--name=bad", f"--pod={stage.pod}")
+    assert model_row(stage) is None
+
+
+def test_nothing_of_ours_is_left_running(stage: Stage) -> None:
+    if not stage.server:
+        pytest.skip("only where the pod's processes can be seen from here")
+    mark = f"PODFAB_RUN={stage.server.home}".encode()
+    left = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in path.read_bytes():
+                left.append(path)
+        except OSError:
+            continue
+    assert left == []
+
+
+def model_row(stage: Stage) -> Any:
+    found = json.loads(stage.client.run("models", f"--pod={stage.pod}", "--json").stdout)
+    names = {"flow", "left", "bad"}
+    return next((row for row in found if row["name"] in names), None)
+
+
+def session(leader: int) -> list[int]:
+    """Return the processes of a session."""
+    pids = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == leader and fields[0] != "Z":
+            pids.append(int(path.parent.name))
+    return pids
+
+
+def snapshot(stage: Stage) -> dict[str, float]:
+    """Return when each file of the pod's root was changed, but for the job's own lock."""
+    if not stage.server:
+        return {}
+    root = stage.server.home / ".pi"
+    return {
+        os.path.join(folder, name): os.lstat(os.path.join(folder, name)).st_mtime
+        for folder, _, names in os.walk(root)
+        for name in names
+    }
