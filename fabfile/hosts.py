@@ -1,40 +1,54 @@
-"""What `fab -H a,b,c` does: every host gets its turn, also after one has failed."""
+"""What `-H a,b,c` does: every host gets its turn, also after one has failed."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
-import fabric
 from invoke.exceptions import Exit
 
-RAW = "podfab_host"  # where a task finds the text as it was typed
+RAW = "podfab_host"  # where a task finds the host as it was typed
 
 
-class Executor(fabric.Executor):
-    """Run the given tasks host by host and sum up at the end."""
+class HostByHost:
+    """Mixed into an executor: run the given tasks host by host and sum up at the end."""
+
+    core: Any
+    config: Any
 
     def execute(self, *tasks: Any) -> Any:
-        hosts_argument = self.core[0].args.hosts
-        hosts = [host for host in (hosts_argument.value or "").split(",") if host]
+        argument = self.core[0].args.hosts
+        hosts = [host for host in (argument.value or "").split(",") if host]
         if not tasks or not hosts:
-            return super().execute(*tasks)
-        if len(hosts) == 1:
-            self.config[RAW] = hosts[0]
-            return super().execute(*tasks)
-        failed = {}
-        for host in hosts:
-            hosts_argument.value = self.config[RAW] = host
-            print(f"== {host}", file=sys.stderr)
-            try:
-                super().execute(*tasks)
-            except Exit as error:
-                if error.code == 130:
-                    raise
-                failed[host] = error.message or f"exit {error.code}"
-                if error.message:
-                    print(error.message, file=sys.stderr)
-        print(f"== {len(hosts) - len(failed)} of {len(hosts)} hosts done", file=sys.stderr)
+            return super().execute(*tasks)  # type: ignore[misc]
+        failed = [host for host in hosts if not self._one(host, len(hosts) > 1, argument, tasks)]
         if failed:
-            raise Exit(f"failed: {', '.join(failed)}", code=1)
+            done = len(hosts) - len(failed)
+            raise Exit(f"{done} of {len(hosts)} hosts done, failed: {', '.join(failed)}", code=1)
         return {}
+
+    def _one(self, host: str, of_several: bool, argument: Any, tasks: tuple[Any, ...]) -> bool:
+        """Run the tasks for one host; of several, tell whether it went well."""
+        argument.value = self.config[RAW] = host
+        if not of_several:
+            super().execute(*tasks)  # type: ignore[misc]
+            return True
+        print(f"== {host}", file=sys.stderr)
+        try:
+            super().execute(*tasks)  # type: ignore[misc]
+        except Exit as error:
+            if error.code == 130:
+                raise
+            if error.message:
+                print(error.message, file=sys.stderr)
+            return False
+        return True
+
+
+def __getattr__(name: str) -> Any:
+    """Make fab's executor when it is asked for: inv and podfab need no fabric to start."""
+    if name != "FabExecutor":
+        raise AttributeError(name)
+    import fabric
+
+    return type("FabExecutor", (HostByHost, fabric.Executor), {})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import invoke
 
 from .errors import PodfabError, UsageError
+from .hosts import RAW
 from .records import pods, settings
 from .records.home import state_dir
 from .records.names import unknown
@@ -39,14 +40,16 @@ def target(c: invoke.Context, pod: str = "") -> Target:
 
 
 def host(c: invoke.Context, known: pods.Pods) -> str:
-    """Return the text given with `fab -H`, or nothing.
+    """Return the text given with `-H`, or nothing.
 
-    Our executor keeps it. A fabfile with another one hands over just the Connection, which has
-    taken the text apart.
+    Our executors keep it. A fabfile with another one hands over just a Connection, which has taken
+    the text apart.
     """
+    if typed := c.config.get(RAW):
+        return str(typed)
     given = getattr(c, "original_host", "")
-    if not given or (typed := c.config.get("podfab_host")):
-        return typed if given else ""
+    if not given:
+        return ""
     return given if given in known.pods else f"{c.user}@{given}:{c.port}"
 
 

@@ -75,8 +75,7 @@ def plan_launch(wish: Wish, facts: Facts, catalog: Catalog, engine: str) -> Laun
     model = catalog.models.get(wish.model, Model())
     config, notes = _configuration(wish, model, facts, catalog)
     gpus = place(facts.gpus, facts.jobs, wish.gpus if wish.gpus is not None else config.gpus)
-    if len(gpus) > 1 and config.gpus != len(gpus):
-        config = _spread(config, len(gpus))
+    config = _spread(config, len(gpus))
     folder = _engine(wish.engine or engine, facts)
     taken = [port for job in facts.jobs if job.alive and (port := job.details.get("port"))]
     port = wish.port or choose_port(wish.first_port, [*facts.ports, *taken])
@@ -97,7 +96,9 @@ def plan_launch(wish: Wish, facts: Facts, catalog: Catalog, engine: str) -> Laun
 
 
 def _spread(config: Configuration, count: int) -> Configuration:
-    """Return a configuration for another number of GPUs, by tensor parallelism."""
+    """Return the configuration for a number of GPUs, by tensor parallelism unless it has its own."""
+    if count < 2 or (config.gpus == count and any("parallel-size" in arg for arg in config.args)):
+        return config
     return config.model_copy(
         update={"gpus": count, "args": {**config.args, "tensor-parallel-size": count}}
     )

@@ -1,0 +1,259 @@
+"""The commands as a user types them, with a stand-in engine on a real sshd."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Client
+from tests.ssh.test_pod import gone
+from tests.support import engine
+from tests.support.sshd import Sshd, free_port
+
+Serve = Callable[..., Sshd]
+
+TWO_GPUS = """\
+0, GPU-1, NVIDIA H100 80GB HBM3, 81559 MiB, 81000 MiB, 580.65.06, 9.0
+1, GPU-2, NVIDIA H100 80GB HBM3, 81559 MiB, 81000 MiB, 580.65.06, 9.0
+"""
+
+
+@pytest.fixture
+def server(serve: Serve) -> Iterator[Sshd]:
+    server = serve()
+    engine.install(server.home / ".pi")
+    yield server
+
+
+@pytest.fixture
+def ready(client: Client, server: Sshd) -> Iterator[Client]:
+    """A client that knows the server as pod `dc1`."""
+    remember(client, dc1=server)
+    yield client
+    client.run("models.stop", "--all")
+
+
+def remember(client: Client, **servers: Sshd) -> None:
+    client.state.mkdir(exist_ok=True)
+    pods = {
+        name: {"ssh": server.ssh, "root": str(server.home / ".pi"), "engine": "stub"}
+        for name, server in servers.items()
+    }
+    content = {"version": 1, "active": next(iter(pods)), "pods": pods}
+    (client.state / "pods.json").write_text(json.dumps(content))
+
+
+def start(client: Client, name: str, *words: str, **keywords: Any) -> Any:
+    return client.run("models.start", "--model=org/thing", f"--name={name}", *words, **keywords)
+
+
+def rows(client: Client, *words: str) -> list[dict[str, Any]]:
+    result = client.run("models", "--json", *words)
+    return json.loads(result.stdout)
+
+
+def record(client: Client) -> dict[str, Any]:
+    return json.loads((client.state / "pods.json").read_text())
+
+
+def test_a_model_is_started_listed_and_stopped(ready: Client, server: Sshd) -> None:
+    started = json.loads(start(ready, "qwen", "--json").stdout)
+    assert started["status"] == "ready"
+    assert rows(ready) == [started]
+    served = record(ready)["pods"]["dc1"]["models"]["qwen"]
+    assert served["model"] == "org/thing"
+    assert (served["port"], served["pid"]) == (started["port"], started["pid"])
+    assert ready.run("models.stop", "--name=qwen").returncode == 0
+    assert gone(started["pid"], patience=1)
+    assert (rows(ready), record(ready)["pods"]["dc1"]["models"]) == ([], {})
+
+
+def test_ports_are_the_next_free_ones(ready: Client) -> None:
+    first = json.loads(start(ready, "one", "--json").stdout)["port"]
+    second = json.loads(start(ready, "two", "--json").stdout)["port"]
+    assert 8001 <= first < second
+    refused = start(ready, "three", f"--port={first}")
+    assert refused.returncode == 1
+    assert f"{first} is in use on the pod; take another: --port=N" in refused.stderr
+
+
+def test_the_key_reaches_the_server_and_stands_nowhere_else(ready: Client, server: Sshd) -> None:
+    ready.extra["PI_API_KEY"] = "planted-key-123"
+    said = start(ready, "qwen", "--json", "--plan")
+    said = [said, start(ready, "qwen", "--json"), ready.run("models.logs", "qwen", "--no-follow")]
+    assert all("planted-key-123" not in each.stdout + each.stderr for each in said)
+    holders = [
+        path.name
+        for path in (server.home / ".pi").rglob("*")
+        if path.is_file() and b"planted-key-123" in path.read_bytes()
+    ]
+    assert holders == ["env"]
+    assert "planted-key-123" not in (ready.state / "pods.json").read_text()
+
+
+def test_each_gpu_gets_its_model_and_the_choice_reaches_the_engine(
+    client: Client, serve: Serve, tmp_path: Path
+) -> None:
+    from tests.ssh.test_facts import stub
+
+    server = serve(path=stub(tmp_path, "nvidia-smi", TWO_GPUS))
+    engine.install(server.home / ".pi")
+    remember(client, dc1=server)
+    try:
+        first = json.loads(start(client, "one", "--json").stdout)
+        second = json.loads(start(client, "two", "--json").stdout)
+        assert (first["gpus"], second["gpus"]) == ([0], [1])
+        log = client.run("models.logs", "two", "--no-follow").stdout
+        assert '"visible": "1"' in log
+        plan = json.loads(start(client, "both", "--gpus=0,1", "--plan", "--json").stdout)
+        assert plan["env"]["CUDA_VISIBLE_DEVICES"] == "0,1"
+        assert "--tensor-parallel-size" in plan["args"]
+    finally:
+        client.run("models.stop", "--all")
+
+
+def test_a_plan_starts_nothing_and_writes_nothing(ready: Client, server: Sshd) -> None:
+    before = sorted(server.home.rglob("*")), (ready.state / "pods.json").read_bytes()
+    plan = json.loads(start(ready, "qwen", "--plan", "--json").stdout)
+    assert set(plan) == {"pod", "name", "model", "port", "gpus", "engine", "args", "env", "checks"}
+    assert plan["args"][:3] == ["--served-model-name", "qwen", "org/thing"]
+    assert (sorted(server.home.rglob("*")), (ready.state / "pods.json").read_bytes()) == before
+
+
+def test_without_waiting_it_goes_on_and_becomes_ready(ready: Client) -> None:
+    begun = json.loads(start(ready, "qwen", "--no-wait", "--json").stdout)
+    assert begun["status"] in ("starting", "downloading", "loading", "ready")
+    deadline = time.monotonic() + 30
+    while rows(ready)[0]["status"] != "ready":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_crash_while_starting_is_explained(ready: Client) -> None:
+    result = start(ready, "qwen", "--vllm-args=--crash")
+    assert result.returncode == 1
+    assert "qwen failed: no memory is left for the KV cache; more --memory" in result.stderr
+    (row,) = rows(ready)
+    assert (row["status"], row["pid"]) == ("failed", None)
+    assert row["cause"] == "no memory is left for the KV cache"
+
+
+def test_a_model_that_the_hub_lacks_is_explained(ready: Client) -> None:
+    result = ready.run("models.start", "--model=org/missing", "--name=qwen")
+    assert result.returncode == 1
+    assert "the hub has no such model, or hides it; check the id" in result.stderr
+
+
+def test_a_crash_after_ready_is_failed_whatever_the_exit_code(ready: Client) -> None:
+    started = json.loads(start(ready, "qwen", "--json").stdout)
+    os.kill(started["pid"], signal.SIGTERM)
+    assert gone(started["pid"])
+    (row,) = rows(ready)
+    assert (row["status"], row["cause"]) == ("failed", "its process was ended (TERM)")
+    assert ready.run("models.stop", "--name=qwen").returncode == 0
+    assert rows(ready) == []
+
+
+def test_a_start_that_hangs_is_listed_with_its_phase_and_can_be_stopped(ready: Client) -> None:
+    start(ready, "qwen", "--no-wait", "--vllm-args=--never-ready")
+    deadline = time.monotonic() + 20
+    while (row := rows(ready)[0])["phase"] != "loading weights":
+        assert time.monotonic() < deadline, row
+        time.sleep(0.1)
+    assert row["status"] == "loading"
+    assert ready.run("models.stop", "--name=qwen").returncode == 0
+    assert gone(row["pid"], patience=1)
+
+
+def test_what_ignores_term_is_killed(ready: Client) -> None:
+    (ready.state / "settings.yaml").write_text("stop_grace: 1\n")
+    started = json.loads(start(ready, "qwen", "--json", "--vllm-args=--deaf").stdout)
+    assert ready.run("models.stop", "--all").returncode == 0
+    assert gone(started["pid"], patience=0)
+
+
+def test_ctrl_c_leaves_the_start_going(ready: Client) -> None:
+    words = ["--model=org/thing", "--name=qwen", "--vllm-args=--never-ready"]
+    starting = ready.popen("models.start", *words)
+    while not (found := rows(ready)) or found[0]["phase"] != "loading weights":
+        assert starting.poll() is None
+        time.sleep(0.1)
+    starting.send_signal(signal.SIGINT)
+    _, said = starting.communicate(timeout=20)
+    assert (starting.returncode, "Traceback" in said) == (130, False)
+    assert "to stop it: inv models.stop --name=qwen" in said
+    assert rows(ready)[0]["status"] == "loading"
+
+
+def test_all_pods_at_once_and_one_that_does_not_answer(ready: Client, server: Sshd) -> None:
+    content = record(ready)
+    content["pods"]["dead"] = {"ssh": f"ssh -p {free_port()} root@127.0.0.1"}
+    (ready.state / "pods.json").write_text(json.dumps(content))
+    start(ready, "qwen")
+    found = {row["pod"]: row for row in rows(ready, "--all")}
+    assert (found["dc1"]["name"], found["dc1"]["status"]) == ("qwen", "ready")
+    assert (found["dead"]["name"], found["dead"]["status"]) == (None, "unreachable")
+    assert "connection refused" in found["dead"]["cause"]
+    alone = ready.run("models", "--pod=dead")
+    assert (alone.returncode, "can not reach dead" in alone.stderr) == (1, True)
+
+
+def test_several_hosts_get_their_turn_although_one_fails(ready: Client, server: Sshd) -> None:
+    result = ready.run("-H", "dc1,nowhere,dc1", "models", "--json", program="fab")
+    assert result.returncode == 1
+    assert result.stdout.count("[]") == 2
+    assert "2 of 3 hosts done, failed: nowhere" in result.stderr
+
+
+@pytest.mark.parametrize("program", ["inv", "fab", "podfab"])
+def test_every_program_knows_every_task(client: Client, program: str) -> None:
+    listed = client.run("--list", program=program).stdout
+    for name in ("setup", "pods.list", "models.start", "models.logs", "prompt.ask"):
+        assert name in listed
+
+
+def test_the_host_key_of_a_rebuilt_pod_is_trusted_on_request(ready: Client, server: Sshd) -> None:
+    assert rows(ready) == []
+    server.stop()
+    server.new_key("host_key")
+    server.start()
+    refused = ready.run("models")
+    assert refused.returncode == 1 and "inv pods.trust dc1" in refused.stderr
+    assert ready.run("pods.trust", "dc1").returncode == 0
+    assert rows(ready) == []
+
+
+def test_pods_are_chosen_and_forgotten(ready: Client, server: Sshd) -> None:
+    remember(ready, dc1=server, dc2=server)
+    assert ready.run("pods.active", "dc2").returncode == 0
+    assert [p["name"] for p in json.loads(ready.run("pods", "--json").stdout) if p["active"]] == [
+        "dc2"
+    ]
+    assert ready.run("pods.remove", "dc2").returncode == 0
+    assert list(record(ready)["pods"]) == ["dc1"]
+    assert record(ready)["active"] == "dc1"
+
+
+def test_no_pods_is_an_empty_list(client: Client) -> None:
+    result = client.run("pods", "--json")
+    assert (result.returncode, json.loads(result.stdout)) == (0, [])
+
+
+def test_a_forwarded_model_is_not_ready_yet(ready: Client) -> None:
+    start(ready, "qwen", "--no-wait", "--vllm-args=--never-ready")
+    result = ready.run("prompt", "qwen", "hello")
+    assert result.returncode == 1
+    assert "qwen is not ready yet" in result.stderr
+
+
+def test_a_server_elsewhere_is_asked_without_any_pod(client: Client, tmp_path: Path) -> None:
+    result = client.run("prompt", "m", "hi", f"--base-url=http://127.0.0.1:{free_port()}/v1")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr and "podfab:" in result.stderr

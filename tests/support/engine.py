@@ -1,0 +1,68 @@
+"""A stand-in engine that starts at once, for what is about our side only.
+
+tests/engine runs the real one. This one speaks as much of vLLM's HTTP interface as `ready` needs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+def install(root: Path, name: str = "stub", version: str = "9.9.0") -> None:
+    """Put the stand-in where setup would have put an engine."""
+    venv = root / "engines" / f"{name}-{version}"
+    (venv / "bin").mkdir(parents=True)
+    for program in ("vllm", "hf"):
+        path = venv / "bin" / program
+        path.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{__file__}' {program} \"$@\"\n")
+        path.chmod(0o755)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    (venv / "podfab-engine").write_text(version + "\n")
+    (venv.parent / name).symlink_to(venv.name)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        """The log is for what a test prints."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        key = os.environ["VLLM_API_KEY"]
+        allowed = self.headers.get("Authorization") == f"Bearer {key}"
+        body = b"{}" if allowed else b'{"error":"Unauthorized"}'
+        self.send_response(200 if allowed else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def serve(words: list[str]) -> None:
+    """Serve as `vllm serve` would; the model's name says what goes wrong."""
+    print(json.dumps({"args": words, "visible": os.environ.get("CUDA_VISIBLE_DEVICES")}))
+    if "--crash" in words:
+        sys.exit("ValueError: No available memory for the cache blocks. Try more.")
+    if "--never-ready" in words:
+        print("Starting to load model", flush=True)
+        time.sleep(600)
+    if "--deaf" in words:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    port = int(words[words.index("--port") + 1])
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "vllm":
+        serve(sys.argv[2:])
+    elif "missing" in sys.argv[3]:
+        sys.exit(f"Error: Model '{sys.argv[3]}' not found.")
