@@ -96,7 +96,7 @@ def plan_launch(wish: Wish, facts: Facts, catalog: Catalog, engine: str) -> Laun
 
 
 def _spread(config: Configuration, count: int) -> Configuration:
-    """Return the configuration for a number of GPUs, by tensor parallelism unless it has its own."""
+    """Return the configuration for that many GPUs, by tensor parallelism unless it says how."""
     if count < 2 or (config.gpus == count and any("parallel-size" in arg for arg in config.args)):
         return config
     return config.model_copy(

@@ -98,9 +98,9 @@ def _preflight(facts: Facts, engine: Choice) -> Step:
     if missing:
         return Step("preflight", "impossible", f"install on the pod: {', '.join(missing)}")
     if engine.folder not in facts.engines and free is not None and free < need:
-        reason = f"{facts.root} has {free} MiB free, the engine takes {need}; use --root=BIG_DISK"
+        reason = f"{facts.root} has {_gib(free)} free, the engine takes {_gib(need)}; use --root"
         return Step("preflight", "impossible", reason)
-    return Step("preflight", "ok", f"{facts.os}, {facts.arch}, {free or '?'} MiB free")
+    return Step("preflight", "ok", f"{facts.os}, {facts.arch}, {_gib(free)} free")
 
 
 def _packages(facts: Facts) -> Step:
@@ -133,8 +133,7 @@ def _engine(facts: Facts, engine: Choice) -> Step:
 
 
 def _storage(facts: Facts) -> Step:
-    free = facts.models_free_mib
-    space = f"{facts.models_path}, {free if free is not None else '?'} MiB free"
+    space = f"{facts.models_path}, {_gib(facts.models_free_mib)} free"
     return Step("storage", "ok" if facts.models_path_exists else "todo", space)
 
 
@@ -152,3 +151,7 @@ def _verify(facts: Facts, engine: Choice) -> Step:
     if facts.links.get(engine.name) != engine.folder:
         return Step("verify", "todo", f"point engines/{engine.name} at {engine.folder}")
     return Step("verify", "ok", f"vLLM {facts.engines[engine.folder]}")
+
+
+def _gib(mib: int | None) -> str:
+    return "unknown" if mib is None else f"{mib / 1024:.0f} GiB"
