@@ -122,6 +122,9 @@ def show_log(where: Target, name: str, lines: int, follow: bool, run: str) -> No
     """Print a run's log to stdout; Ctrl-C ends the following only."""
     from .remote import jobs
 
+    if name not in (known := {job.name for job in jobs.status(where.pod)}):
+        advice = f"inv models lists {where.name}'s"
+        raise names.unknown(name, "model", sorted(known), advice)
     view = screen.LogView()
     number = jobs.run_number(where.pod, name, run)
     until = "exit" if follow else "now"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ..errors import PodfabError
 from .entries import Catalog
 from .home import state_dir
-from .settings import read_yaml
+from .yamlfile import line_of, read_yaml
 
 SHIPPED = Path(__file__).parent.parent / "models.yaml"
 
@@ -42,5 +42,7 @@ def _parsed(content: dict[str, Any], path: Path) -> Catalog:
         return Catalog.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = " > ".join(str(part) for part in first["loc"])
-        raise PodfabError(f"{path}: {place}: {first['msg'].lower()}") from error
+        place = [part for part in first["loc"] if isinstance(part, str | int)]
+        named = " > ".join(map(str, place))
+        line = line_of(path, place)
+        raise PodfabError(f"{path}, line {line}: {named}: {first['msg'].lower()}") from error

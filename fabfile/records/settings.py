@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import PodfabError
 from .home import state_dir
+from .yamlfile import line_of, read_yaml
 
 DEFAULTS = Path(__file__).parent.parent / "invoke.yaml"
 
@@ -36,28 +37,16 @@ def load() -> Settings:
     return replace(settings, **_checked(read_yaml(user), user)) if user.exists() else settings
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping."""
-    import yaml
-
-    try:
-        content = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PodfabError(f"{path}, line {line}: {error.problem}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PodfabError(f"can not read {path}: {error}") from error
-    if content is not None and not isinstance(content, dict):
-        raise PodfabError(f"{path}: a mapping of names to values is expected")
-    return content or {}
-
-
 def _checked(given: dict[str, Any], path: Path) -> dict[str, int]:
     known = [field.name for field in fields(Settings)]
     for name, value in given.items():
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1, cutoff=0)
-            raise PodfabError(f"{path}: unknown setting {name!r}; did you mean {near[0]!r}?")
+            raise _wrong(path, name, f"unknown setting {name!r}; did you mean {near[0]!r}?")
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise PodfabError(f"{path}: {name} is {value!r}; a whole number above 0 is expected")
+            raise _wrong(path, name, f"{name} is {value!r}; a whole number above 0 is expected")
     return given
+
+
+def _wrong(path: Path, name: str, what: str) -> PodfabError:
+    return PodfabError(f"{path}, line {line_of(path, [name])}: {what}")
