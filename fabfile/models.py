@@ -30,14 +30,17 @@ def list_(c: invoke.Context, pod: str = "", all: bool = False, json: bool = Fals
     known = pods.load()
     where = list(known.pods) if all else [target(c, pod).name]
     found = list_pods(known, where)
+    lost = found[0].cause if not all and found and found[0].name is None else None
     if json:
         screen.document([row.document() for row in found])
+    elif lost:
+        pass
     elif not found:
         screen.say("no model runs; start one: inv models.start --model=Qwen/Qwen3-8B --name=qwen")
     else:
         screen.models(found)
-    if not all and found and found[0].name is None:
-        raise PodfabError(found[0].cause or "the pod does not answer")
+    if lost:
+        raise PodfabError(lost)
 
 
 @task(

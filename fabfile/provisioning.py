@@ -27,8 +27,9 @@ def decide(pod: Pod, models_path: str, engine: str) -> tuple[Facts, SetupPlan]:
     from .records import catalog
     from .remote.facts import gather
 
+    engines = catalog.load().engines
     facts = gather(pod, models_path)
-    return facts, plan_setup(facts, choose(engine, facts, catalog.load().engines), os.environ)
+    return facts, plan_setup(facts, choose(engine, facts, engines), os.environ)
 
 
 def carry_out(pod: Pod, facts: Facts, plan: SetupPlan) -> bool:

@@ -23,8 +23,9 @@ def decide(where: Target, wish: Wish) -> LaunchPlan:
     from .records import catalog
     from .remote.facts import gather
 
+    known = catalog.load()
     facts = gather(where.pod, where.record.models_path or "")
-    return plan_launch(wish, facts, catalog.load(), where.record.engine or "")
+    return plan_launch(wish, facts, known, where.record.engine or "")
 
 
 def launch(where: Target, plan: LaunchPlan, wait: bool) -> Row:

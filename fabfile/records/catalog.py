@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from ..errors import PodfabError
-from .entries import Catalog
+from .entries import Catalog, Configuration, Engine, GpuType, Model
 from .home import state_dir
 from .yamlfile import line_of, read_yaml
 
+KINDS = (Catalog, Configuration, Engine, GpuType, Model)
 SHIPPED = Path(__file__).parent.parent / "models.yaml"
 
 
@@ -45,4 +48,13 @@ def _parsed(content: dict[str, Any], path: Path) -> Catalog:
         place = [part for part in first["loc"] if isinstance(part, str | int)]
         named = " > ".join(map(str, place))
         line = line_of(path, place)
-        raise PodfabError(f"{path}, line {line}: {named}: {first['msg'].lower()}") from error
+        raise PodfabError(f"{path}, line {line}: {named}: {_said(first)}") from error
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """Say what is wrong with a field; for an unknown one, which was probably meant."""
+    if error["type"] != "extra_forbidden":
+        return str(error["msg"]).lower()
+    fields = {field for kind in KINDS for field in kind.model_fields}
+    near = difflib.get_close_matches(str(error["loc"][-1]), fields, n=1)
+    return "unknown field" + (f"; did you mean {near[0]!r}?" if near else "")

@@ -21,6 +21,7 @@ class Settings:
     connect_timeout: int
     command_timeout: int
     keepalive: int
+    reconnect_for: int
     first_port: int
     stop_grace: int
     stall_timeout: int

@@ -17,8 +17,6 @@ from ..errors import ConnectionLost, PodfabError, RemoteFailed, Unreachable
 from ..plan.facts import JobState, parse_jobs
 from .pod import Pod
 
-RECONNECT_FOR = 120  # seconds until a pod that went away under a follow is given up
-
 
 @dataclass(frozen=True)
 class Log:
@@ -93,7 +91,7 @@ def follow(
                     return
             raise ConnectionLost(f"{pod.name} ended the following of {job}; try again")
         except (ConnectionLost, Unreachable) as error:
-            patience = patience or time.monotonic() + RECONNECT_FOR
+            patience = patience or time.monotonic() + pod.settings.reconnect_for
             if time.monotonic() > patience:
                 raise
             on_lost(error.text)

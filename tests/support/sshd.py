@@ -83,13 +83,27 @@ class Sshd:
             self.process = None
 
     def cut(self) -> None:
-        """End the server's sessions too, as a lost network would."""
-        assert self.process
-        children = subprocess.run(
-            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True
-        ).stdout.split()
+        """End the server's connections, as a lost network would; what they started goes on."""
+        for child in self._children():
+            os.kill(child, signal.SIGKILL)
+
+    def vanish(self) -> None:
+        """End the server and its connections."""
+        children = self._children()
+        self.stop()
         for child in children:
-            os.kill(int(child), signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
+
+    def _children(self) -> list[int]:
+        assert self.process
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                if int(path.read_text().rpartition(")")[2].split()[1]) == self.process.pid:
+                    found.append(int(path.parent.name))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return found
 
     def __enter__(self) -> Sshd:
         return self.start()
