@@ -69,17 +69,21 @@ def _watch(pod: Pod, steps: screen.Steps) -> None:
     from .remote import jobs
 
     said: list[str] = []
+    step = ""
     for line, code in _lines(jobs.follow(pod, JOB, on_lost=screen.say)):
         words = line.split(" ", 5)
         if words[:2] == ["@podfab", "step"] and len(words) == 6:
-            steps.step(words[2], words[3], float(words[4]) if words[4].isdigit() else 0, words[5])
+            step = words[2]
+            steps.step(step, words[3], float(words[4]) if words[4].isdigit() else 0, words[5])
         elif line:
             said = [*said, line][-20:]
             steps.line(line)
         if code not in (None, "0"):
             path = f"{pod.root}/jobs/{JOB}/current/log"
             tail = "\n".join(f"  {screen.plain(text)}" for text in said)
-            raise PodfabError(f"the setup of {pod.name} failed; its whole log: {path}\n{tail}")
+            raise PodfabError(
+                f"the setup of {pod.name} failed at {step}; its whole log: {path}\n{tail}"
+            )
 
 
 def _lines(events: Iterable[Log | News]) -> Iterator[tuple[str, str | None]]:

@@ -9,14 +9,23 @@ step_engine() {
   # What an interrupted run left is not trusted; its downloads are still in uv's cache.
   "$uv" venv --quiet --clear --python "$python" "$venv"
   if ! install_engine; then
-    echo "$package==$version could not be installed from ${UV_DEFAULT_INDEX:-the Python package index}" >&2
-    echo "if the pod does not reach it, name a mirror in PIP_INDEX_URL and run setup again" >&2
+    echo "$package==$version could not be installed from $(index_name)" >&2
+    echo "if the pod does not reach it, name another in PIP_INDEX_URL and run setup again" >&2
     return 1
   fi
   if [ -n "$metadata_version" ]; then
     stub_metadata "$venv"
   fi
   report changed "$package $version"
+}
+
+# Without what may stand in it as user and password.
+index_name() {
+  if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
+    echo "the Python package index"
+  else
+    printf '%s\n' "$UV_DEFAULT_INDEX" | sed 's#//[^/@]*@#//#'
+  fi
 }
 
 install_engine() {

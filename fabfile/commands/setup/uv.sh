@@ -12,7 +12,7 @@ step_uv() {
   uv=$(usable_uv)
   if [ -z "$uv" ]; then
     echo "the standalone installer is out of reach; installing uv with pip"
-    install_with_pip
+    install_with_pip || true
     uv=$(usable_uv)
   fi
   if [ -z "$uv" ]; then
@@ -33,9 +33,9 @@ install_with_pip() {
   python=$(command -v python3) || { echo "no python3 here either" >&2; return 1; }
   if ! "$python" -m venv --clear "$root/uv"; then
     echo "python3 lacks its venv module; trying the package python3-venv"
-    as_root apt-get -o DPkg::Lock::Timeout=120 update -qq
-    as_root apt-get -o DPkg::Lock::Timeout=120 install -y -qq python3-venv
-    "$python" -m venv --clear "$root/uv"
+    as_root apt-get -o DPkg::Lock::Timeout=120 update -qq &&
+      as_root apt-get -o DPkg::Lock::Timeout=120 install -y -qq python3-venv &&
+      "$python" -m venv --clear "$root/uv" || return 1
   fi
   "$root/uv/bin/pip" install -q --disable-pip-version-check --retries 2 uv
 }
