@@ -117,7 +117,7 @@ def test_the_same_name_is_not_started_twice(stage: Stage) -> None:
     result = stage.client.run("models.start", *words)
     assert result.returncode == 1
     assert "flow runs already" in result.stderr
-    assert STARTED == model_row(stage)
+    assert model_row(stage) == STARTED
 
 
 def test_stop_leaves_no_process_and_no_port(stage: Stage) -> None:

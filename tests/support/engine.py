@@ -27,6 +27,14 @@ def install(root: Path, name: str = "stub", version: str = "9.9.0") -> None:
     (venv.parent / name).symlink_to(venv.name)
 
 
+def piece(**delta: str) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": None if delta else "stop"}
+    return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+
+ANSWER = piece(content="I am ") + piece(content="a stand-in.") + piece() + b"data: [DONE]\n\n"
+
+
 class Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments: object) -> None:
         """The log is for what a test prints."""
@@ -41,7 +49,11 @@ class Handler(BaseHTTPRequestHandler):
         key = os.environ["VLLM_API_KEY"]
         allowed = self.headers.get("Authorization") == f"Bearer {key}"
         body = b"{}" if allowed else b'{"error":"Unauthorized"}'
+        if allowed and self.path == "/v1/chat/completions":
+            body = ANSWER
         self.send_response(200 if allowed else 401)
+        if body is ANSWER:
+            self.send_header("Content-Type", "text/event-stream")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
