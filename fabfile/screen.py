@@ -133,9 +133,9 @@ class LogView:
 
     # Every sequence but a colour (ECMA-48: control sequences, system commands, two-byte ones).
     _ESCAPE = re.compile(
-        r"\x1b(?!\[[0-9;]*m)(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)"
+        r"\x1b(?!\[[0-9;]*m)(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[\s\S]?)"
     )
-    _UNFINISHED = re.compile(r"\x1b[^a-zA-Z\x07]{0,80}$")
+    _UNFINISHED = re.compile(r"(?:\x1b[^a-zA-Z\x07]{0,80}|\r)\Z")
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -149,10 +149,11 @@ class LogView:
         sys.stdout.flush()
 
     def _tamed(self, text: str) -> str:
-        text = (self._held + text).replace("\r\n", "\n").replace("\r", "\n")
+        text = self._held + text
         unfinished = self._UNFINISHED.search(text)
         self._held = unfinished[0] if unfinished else ""
         text = self._ESCAPE.sub("", text[: len(text) - len(self._held)])
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
         return "".join(c for c in text if c == "\x1b" or c == plain(c))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from . import screen
-from .errors import PodfabError, Unreachable
+from .errors import PodfabError
 from .records import names, pods
 from .target import Target, reach
 
@@ -95,7 +95,7 @@ def list_pods(known: pods.Pods, where: list[str]) -> list[Row]:
     def ask(name: str) -> list[Row]:
         try:
             return list_live(name, known.get(name))
-        except Unreachable as error:
+        except PodfabError as error:
             return [unreachable(name, error.text)]
 
     with ThreadPoolExecutor(max_workers=max(1, min(32, len(where)))) as pool:
@@ -146,7 +146,8 @@ def _watch(where: Target, plan: LaunchPlan) -> None:
     from .remote import jobs
     from .watching import Watch
 
-    folder = f"{where.record.models_path}/hub/models--{plan.model.replace('/', '--')}"
+    weights = where.record.models_path or f"{where.pod.root}/models"
+    folder = f"{weights}/hub/models--{plan.model.replace('/', '--')}"
     watch = Watch(where.pod.settings.stall_timeout)
     events = jobs.follow(where.pod, plan.name, until="ready", watched=folder, on_lost=screen.say)
     try:

@@ -77,7 +77,10 @@ fi
 [ -r /etc/os-release ] && . /etc/os-release
 uv=
 for path in "$root/bin/uv" "$root/uv/bin/uv" "$(command -v uv)"; do
-  [ -x "$path" ] && uv=$path && break
+  if [ -x "$path" ] && "$path" pip install --help 2>/dev/null | grep -q -e --excludes; then
+    uv=$path
+    break
+  fi
 done
 
 printf '{"user":%s,"home":%s,"root":%s,"hostname":%s,' \

@@ -30,8 +30,7 @@ while :; do
     read -r end <"$run/exit"
   elif ! alive "$run" && [ -f "$run/pid" ] && [ ! -f "$run/exit" ]; then
     # The supervisor is about to write the exit code down, unless it was ended too.
-    read -r supervisor <"$run/supervisor"
-    look_at "$supervisor" || [ -f "$run/exit" ] || end=lost
+    alive "$run" supervisor || [ -f "$run/exit" ] || end=lost
   fi
   is_ready=
   [ -f "$run/ready" ] && is_ready=1

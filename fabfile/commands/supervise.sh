@@ -5,10 +5,20 @@ run=$1 cap=$2
 umask 077
 cd "$run" || exit 1
 
+# Write down who a process is: pid, start time, boot.
+name_process() {
+  read -r stat <"/proc/$2/stat"
+  # shellcheck disable=SC2086
+  set -- "$1" "$2" ${stat##*) }
+  read -r boot </proc/sys/kernel/random/boot_id || boot=unknown
+  echo "$2 ${22} $boot" >"$1.new" && mv "$1.new" "$1"
+}
+
+name_process supervisor $$
 mkfifo pipe || exit 1
-echo $$ >supervisor
 # dd hands each piece on as it comes. It counts pieces, not bytes, hence the rounds. At the cap, or
 # on a full disk, the rest is drained: the job must never block on its log.
+# shellcheck disable=SC2094
 {
   size=0
   while [ "$size" -lt "$cap" ] && dd bs=64k count=16 status=none; do
@@ -25,11 +35,7 @@ logger=$!
 # The marker finds what leaves the session; SPT_NOENV keeps vLLM's process titles from eating it.
 PODFAB_RUN=$run SPT_NOENV=1 setsid bash "$run/run.sh" </dev/null >pipe 2>&1 &
 pid=$!
-read -r stat </proc/$pid/stat
-# shellcheck disable=SC2086
-set -- ${stat##*) }
-read -r boot </proc/sys/kernel/random/boot_id || boot=unknown
-echo "$pid ${20} $boot" >pid.new && mv pid.new pid
+name_process pid "$pid"
 wait "$pid"
 code=$?
 

@@ -28,7 +28,8 @@ _SHORT = {
 def from_mapping(args: Mapping[str, Value]) -> Arguments:
     """Read the catalog's form: `true` is a bare flag, `false` its --no- form."""
     arguments: Arguments = {}
-    for flag, value in args.items():
+    for name, value in args.items():
+        flag = name.replace("_", "-")
         if value is True:
             arguments[flag] = []
         elif value is False:

@@ -54,7 +54,10 @@ def choose(wish: str, facts: Facts, engines: dict[str, Engine]) -> Choice:
             if not problem:
                 return Choice(name, engines[name], f"driver {facts.driver} can run it")
             problems.append(problem)
-    raise PodfabError(f"no engine can run here: {problems[-1]}; ask for a pod with driver 580")
+    newest = engines["release"].min_driver or 0
+    old = version(facts.driver or "")[:1] < (newest,)
+    wanted = f"a pod with driver {newest} or newer" if old else "another pod"
+    raise PodfabError(f"no engine can run here: {problems[-1]}; ask for {wanted}")
 
 
 def _wished(choice: Choice, facts: Facts) -> Choice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,7 +78,8 @@ def plan_launch(wish: Wish, facts: Facts, catalog: Catalog, engine: str) -> Laun
     config = _spread(config, len(gpus))
     folder = _engine(wish.engine or engine, facts)
     taken = [port for job in facts.jobs if job.alive and (port := job.details.get("port"))]
-    port = wish.port or choose_port(wish.first_port, [*facts.ports, *taken])
+    occupied = {*facts.ports, *taken}
+    port = wish.port or choose_port(wish.first_port, occupied)
     args = _arguments(wish, model, config, port)
     return LaunchPlan(
         name=wish.name,
@@ -90,7 +91,7 @@ def plan_launch(wish: Wish, facts: Facts, catalog: Catalog, engine: str) -> Laun
         args=arguments.words(args),
         env={**config.env, **_visible(gpus)},
         exclude=model.exclude,
-        checks=_checks(model, gpus, facts, folder, port),
+        checks=_checks(model, gpus, facts.engines[folder], port, occupied),
         notes=notes,
     )
 
@@ -108,7 +109,9 @@ def _configuration(
     wish: Wish, model: Model, facts: Facts, catalog: Catalog
 ) -> tuple[Configuration, list[str]]:
     count = len(wish.gpus) if isinstance(wish.gpus, list) else wish.gpus
-    fitting = matching(model, facts.gpus, catalog.gpus, count)
+    chosen = wish.gpus if isinstance(wish.gpus, list) else [gpu.id for gpu in facts.gpus]
+    there = [gpu for gpu in facts.gpus if gpu.id in chosen]
+    fitting = matching(model, there, catalog.gpus, count) if there or not facts.gpus else []
     if fitting:
         return fitting[0], [fitting[0].notes] if fitting[0].notes else []
     here = f"{len(facts.gpus)} x {facts.gpus[0].name}" if facts.gpus else "no GPU"
@@ -152,7 +155,7 @@ def _arguments(wish: Wish, model: Model, config: Configuration, port: int) -> Ar
         "port": [str(port)],
     }
     merged = ours
-    for layer in (arguments.from_mapping(config.args), parsers, flags):
+    for layer in (arguments.from_mapping(config.args), parsers, flags, ours):
         merged = arguments.laid_over(merged, layer)
     extra = arguments.from_text(wish.vllm_args)
     if taken := sorted(set(extra) & {*ours, "api-key"}):
@@ -170,14 +173,16 @@ def _visible(gpus: Sequence[Gpu]) -> dict[str, str]:
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ids}
 
 
-def _checks(model: Model, gpus: Sequence[Gpu], facts: Facts, engine: str, port: int) -> list[Check]:
-    state = "in use on the pod; take another: --port=N" if port in facts.ports else "free"
-    checks = [Check("port", port not in facts.ports, f"{port} is {state}")]
+def _checks(
+    model: Model, gpus: Sequence[Gpu], engine: str, port: int, occupied: Set[int]
+) -> list[Check]:
+    """Check what must hold; `engine` is the installed vLLM's version."""
+    state = "in use on the pod; take another: --port=N" if port in occupied else "free"
+    checks = [Check("port", port not in occupied, f"{port} is {state}")]
     if model.min_engine:
-        has = facts.engines[engine]
-        ok = version(has) >= version(model.min_engine)
+        ok = version(engine) >= version(model.min_engine)
         advice = "" if ok else "; run setup with a newer --engine"
-        detail = f"vLLM {has} is here, {model.min_engine} is needed{advice}"
+        detail = f"vLLM {engine} is here, {model.min_engine} is needed{advice}"
         checks.append(Check("engine", ok, detail))
     if model.weights_gb and gpus:
         free = sum(gpu.free_mib or 0 for gpu in gpus) * 1024**2 / 1e9

@@ -56,6 +56,8 @@ def gpus(text: str) -> int | list[int] | None:
     if not parts or not all(_digits(part) for part in parts):
         raise UsageError(f"--gpus={text} is neither a number (2) nor a list of ids (2,3)")
     ids = [int(part) for part in parts]
+    if text.strip() == "0":
+        raise UsageError("--gpus=0 asks for none; the GPU with id 0 is --gpus=0,")
     if "," not in text:
         return ids[0]
     if len(set(ids)) < len(ids):

@@ -80,8 +80,8 @@ def fitting_python(facts: Facts, engine: Choice) -> Python | None:
 
 def _admits(specifier: str, candidate: str) -> bool:
     has = version(candidate)
-    for part in specifier.split(","):
-        bound = version(part.strip("<>= "))
+    for part in specifier.replace(" ", "").split(","):
+        bound = version(part.strip("<>="))
         if has < bound if part.startswith(">=") else has >= bound:
             return False
     return True

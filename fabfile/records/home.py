@@ -49,8 +49,12 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the lock of a file: one writer at a time, over all processes."""
     from filelock import FileLock
 
+    lock = FileLock(f"{path}.lock", mode=0o600)
     try:
-        with FileLock(f"{path}.lock", mode=0o600):
-            yield
+        lock.acquire()
     except OSError as error:
         raise PodfabError(f"can not lock {path}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()

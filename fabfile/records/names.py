@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 from ..errors import PodfabError, UsageError
 
-NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 def checked(name: str, kind: str) -> str:
     """Return the name, or refuse it: names become folder names and words in shell lines."""
-    if not NAME.match(name):
+    if not NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} can not be a {kind}'s name: lower case letters, digits, . _ - only, "
             "a letter or digit first, 63 at most"

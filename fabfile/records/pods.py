@@ -80,7 +80,7 @@ def load() -> Pods:
         content = _read(path)
         if not pi.wrote(content):
             return _parsed(content, path)
-        pods = _parsed(pi.translated(content), path)
+        pods = _parsed(content, path)
         kept = path.with_name("pods.json.pi")
         shutil.copyfile(path, kept)
         kept.chmod(0o600)
@@ -118,17 +118,21 @@ def _parsed(content: Any, path: Path) -> Pods:
     if isinstance(content, dict) and content.get("version", 1) != 1:
         raise PodfabError(f"{path} was written by a newer podfab; update this one")
     try:
+        if pi.wrote(content):
+            content = pi.translated(content)
         pods = {name: _pod(entry) for name, entry in content["pods"].items()}
         active = content.get("active")
+        return Pods(pods, active if active in pods else None)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise _kept_aside(path, f"it does not have the form of a pods.json ({error!r})") from error
-    return Pods(pods, active if active in pods else None)
 
 
 def _pod(entry: dict[str, Any]) -> Pod:
+    if not isinstance(entry["ssh"], str):
+        raise TypeError("ssh is no text")
     known = {name: entry.get(name) for name in ("root", "engine", "vllm_version", "models_path")}
     return Pod(
-        ssh=str(entry["ssh"]),
+        ssh=entry["ssh"],
         mount=entry.get("mount"),
         gpus=[Gpu(int(g["id"]), g["name"], g.get("memory_mib")) for g in entry.get("gpus") or []],
         models={name: _served(model) for name, model in (entry.get("models") or {}).items()},

@@ -22,7 +22,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PodfabError(f"{path}, line {line}: {error.problem}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PodfabError(f"can not read {path}: {error}") from error
+        raise PodfabError(f"can not read {path}: {str(error).splitlines()[0]}") from error
     if content is not None and not isinstance(content, dict):
         raise PodfabError(f"{path}, line 1: names with values are expected (name: value)")
     return content or {}

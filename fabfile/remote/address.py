@@ -59,20 +59,20 @@ def parse(text: str) -> Address:
         words = words[1:]
     flags, destination = _split(words, text)
     user, host, port = _destination(destination)
-    options = dict(_option(value) for name, value in flags if name == "o")
+    options = dict(_option(value) for name, value in reversed(flags) if name == "o")
     jump = [value for name, value in flags if name == "J"]
     if jump:
         options["ProxyJump"] = jump[-1]
-    last = dict(flags)
-    if "p" in last:
-        port = _port(last["p"])
-    if "F" in last:
+    first = dict(reversed(flags))  # as for ssh itself, the first one counts
+    if "p" in first:
+        port = _port(first["p"])
+    if "F" in first:
         raise UsageError("ssh -F is not supported; put the host into ~/.ssh/config")
     return Address(
         host=host,
-        user=last.get("l") or user,
+        user=first.get("l") or user,
         port=port,
-        key=last.get("i"),
+        key=first.get("i"),
         options=options,
         ignored=tuple(sorted({f"-{name}" for name, _ in flags if name in _IGNORED - {"l"}})),
     )

@@ -158,9 +158,11 @@ def _frames(chunks: Iterable[bytes]) -> Iterator[Log | News]:
                 continue
             wanted = int(words[2])
             while wanted:
-                held = held or next(source, b"")
-                if not held:
-                    return
+                while not held:
+                    more = next(source, None)
+                    if more is None:
+                        return
+                    held = more
                 piece, held = held[:wanted], held[wanted:]
                 wanted -= len(piece)
                 yield Log(piece)

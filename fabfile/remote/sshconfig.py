@@ -33,26 +33,37 @@ def config_for(address: Address) -> SSHConfig:
 def destination(address: Address) -> tuple[str, str, int]:
     """Return the user, host and port that an address leads to, ssh_config considered."""
     found = config_for(address).lookup(address.host)
+    port = str(address.port or found.get("port", 22))
+    if not port.isdigit():
+        raise PodfabError(f"the ssh settings for {address.host} are wrong: {port!r} is no port")
     user = address.user or found.get("user") or getpass.getuser()
-    return user, found.get("hostname", address.host), address.port or int(found.get("port", 22))
+    return user, found.get("hostname", address.host), int(port)
 
 
-def _read(path: Path, depth: int = 0) -> str:
+def _read(path: Path, folder: Path | None = None, depth: int = 0) -> str:
     """Read a file with its Include lines carried out, which paramiko leaves alone."""
     try:
         lines = path.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    return "\n".join(_expanded(line, path.parent, depth) for line in lines)
+    block = "Host *"
+    text = ""
+    for line in lines:
+        include = re.match(r"\s*include\s*[\s=]\s*(.+)", line, re.IGNORECASE)
+        if include and depth < 9:
+            # What follows belongs to the same block as before, whatever blocks were included.
+            text += _included(include[1], folder or path.parent, depth) + f"{block}\n"
+            continue
+        if re.match(r"\s*(host|match)[\s=]", line, re.IGNORECASE):
+            block = line
+        text += line + "\n"
+    return text
 
 
-def _expanded(line: str, folder: Path, depth: int) -> str:
-    match = re.match(r"\s*include\s*[\s=]\s*(.+)", line, re.IGNORECASE)
-    if not match or depth > 8:
-        return line
-    patterns = [folder / Path(pattern).expanduser() for pattern in match[1].split()]
-    return "\n".join(
-        _read(Path(found), depth + 1)
-        for pattern in patterns
-        for found in sorted(glob.glob(str(pattern)))
+def _included(patterns: str, folder: Path, depth: int) -> str:
+    places = [folder / Path(pattern).expanduser() for pattern in patterns.split()]
+    return "".join(
+        _read(Path(found), folder, depth + 1)
+        for place in places
+        for found in sorted(glob.glob(str(place)))
     )

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fabfile.plan.engine import Choice, choose
+from fabfile.plan.facts import Facts
+from fabfile.plan.setup import SetupPlan, fitting_python, plan_setup
+
+from .given import SHIPPED, facts, ready_facts
+
+STEPS = ["preflight", "packages", "uv", "python", "engine", "storage", "environment", "verify"]
+
+
+def planned(pod: Facts, engine: str = "auto", **client: str) -> SetupPlan:
+    return plan_setup(pod, choose(engine, pod, SHIPPED.engines), client)
+
+
+def states(plan: SetupPlan) -> dict[str, str]:
+    return {step.step: step.state for step in plan.steps}
+
+
+@pytest.mark.parametrize("gpus", ["", "8x-h100"])
+def test_a_bare_pod_gets_every_step_in_order(gpus: str) -> None:
+    plan = planned(facts(gpus))
+    assert [step.step for step in plan.steps] == STEPS
+    assert plan.todo == STEPS[1:]
+    assert plan.impossible is None
+
+
+@pytest.mark.parametrize(("gpus", "engine"), [("", "cpu"), ("8x-h100", "release")])
+def test_a_second_setup_has_nothing_to_do(gpus: str, engine: str) -> None:
+    pod = ready_facts(engine, SHIPPED.engines[engine].version, gpus)
+    plan = planned(pod)
+    assert states(plan) == dict.fromkeys(STEPS, "ok")
+    assert plan.todo == []
+
+
+def test_every_step_says_why() -> None:
+    for pod in (facts("1x-h100"), ready_facts("release", "0.33.0", "1x-h100")):
+        assert all(step.reason for step in planned(pod).steps)
+
+
+@pytest.mark.parametrize(
+    ("changes", "todo"),
+    [
+        ({"uv": ""}, ["uv"]),
+        ({"models_path_exists": False}, ["storage"]),
+        ({"links": {}}, ["verify"]),
+        ({"links": {"release": "release-0.32.0"}}, ["verify"]),
+        ({"engines": [{"name": "release-0.32.0", "vllm_version": "0.32.0"}]},
+         ["python", "engine", "verify"]),
+        ({"environment": []}, ["environment"]),
+        ({"models_path": "/elsewhere"}, ["environment"]),
+    ],
+)  # fmt: skip
+def test_only_what_is_missing_is_done(changes: dict[str, Any], todo: list[str]) -> None:
+    pod = ready_facts("release", "0.33.0", "1x-h100", **changes)
+    assert planned(pod).todo == todo
+
+
+def test_another_engine_is_installed_beside_the_one_that_is_there() -> None:
+    pod = ready_facts("release", "0.33.0", "1x-h100")
+    assert planned(pod, "cuda12").todo == ["python", "engine", "verify"]
+
+
+def test_a_token_that_is_new_or_another_one_is_written_and_not_shown() -> None:
+    pod = ready_facts("release", "0.33.0", "1x-h100", env={"HF_TOKEN": "hf_old"})
+    same = planned(pod, HF_TOKEN="hf_old")
+    other = planned(pod, HF_TOKEN="hf_new")
+    assert same.todo == []
+    assert other.todo == ["environment"]
+    shown = " ".join(step.reason for step in other.steps)
+    assert "HF_TOKEN" in shown
+    assert "hf_" not in shown
+
+
+def test_a_token_that_is_no_longer_exported_here_stays_on_the_pod() -> None:
+    pod = ready_facts("release", "0.33.0", "1x-h100", env={"HF_TOKEN": "hf_old"})
+    assert planned(pod).todo == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"arch": "riscv64"}, "riscv64"),
+        ({"libc": "", "os": "Alpine Linux v3.20"}, "Alpine Linux v3.20 has no glibc"),
+        ({"tools": {"bash": "/bin/bash", "sha256sum": "/bin/sha256sum"}}, "flock, setsid"),
+        ({"root_free_mib": 3072}, "3 GiB free"),
+        ({"root_free_mib": 0}, "0 GiB free"),
+    ],
+)
+def test_what_can_not_be_is_said_before_anything_is_done(
+    changes: dict[str, Any], words: str
+) -> None:
+    step = planned(facts("1x-h100", **changes)).impossible
+    assert step is not None
+    assert step.step == "preflight"
+    assert words in step.reason
+
+
+@pytest.mark.parametrize(
+    ("gpus", "engine", "free_mib", "possible"),
+    [
+        ("1x-h100", "auto", 15_000, False),
+        ("1x-h100", "auto", 40_000, True),
+        ("", "auto", 15_000, True),
+        ("1x-h100", "auto", None, True),
+    ],
+)
+def test_a_disk_must_hold_the_engine(
+    gpus: str, engine: str, free_mib: int | None, possible: bool
+) -> None:
+    plan = planned(facts(gpus, root_free_mib=free_mib), engine)
+    assert (plan.impossible is None) == possible
+
+
+def test_a_full_disk_does_not_matter_when_the_engine_is_there() -> None:
+    pod = ready_facts("release", "0.33.0", "1x-h100", root_free_mib=100)
+    assert planned(pod).impossible is None
+
+
+@pytest.mark.parametrize(
+    ("rights", "state"), [("root", "todo"), ("passwordless", "todo"), ("none", "skip")]
+)
+def test_a_compiler_is_installed_only_with_the_right_to(rights: str, state: str) -> None:
+    plan = planned(facts("1x-h100", rights=rights))
+    assert states(plan)["packages"] == state
+    assert ("packages" in plan.todo) == (state == "todo")
+
+
+def test_without_the_right_to_install_one_the_compiler_is_named_for_the_one_who_has_it() -> None:
+    (step,) = (s for s in planned(facts(rights="none")).steps if s.step == "packages")
+    assert "build-essential" in step.reason
+
+
+def python(version: str, headers: bool = True) -> dict[str, Any]:
+    return {"path": f"/usr/bin/python{version}", "version": version, "headers": headers}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "pythons", "path"),
+    [
+        ("1x-h100", [python("3.11"), python("3.12")], "/usr/bin/python3.12"),
+        ("1x-h100", [python("3.9"), python("3.10")], None),
+        ("1x-h100", [python("3.10"), python("3.11")], "/usr/bin/python3.11"),
+        ("1x-h100", [python("3.15")], None),
+        ("1x-h100", [python("3.12", headers=False)], None),
+        ("1x-h100", [python("3.11"), python("3.12", headers=False)], "/usr/bin/python3.11"),
+        ("", [python("3.12", headers=False)], "/usr/bin/python3.12"),
+        ("1x-h100", [], None),
+    ],
+)
+def test_the_newest_python_that_the_engine_can_use_is_taken(
+    gpus: str, pythons: list[dict[str, Any]], path: str | None
+) -> None:
+    pod = facts(gpus, pythons=pythons)
+    engine = choose("auto", pod, SHIPPED.engines)
+    found = fitting_python(pod, engine)
+    assert (found.path if found else None) == path
+    plan = planned(pod)
+    assert states(plan)["python"] == ("ok" if path else "todo")
+    assert plan.python == (path or engine.recipe.python)
+
+
+@pytest.mark.parametrize(
+    ("specifier", "admitted"),
+    [
+        (">=3.11,<3.13", ["3.11", "3.12"]),
+        (">=3.11, <3.13", ["3.11", "3.12"]),
+        ("<3.13, >=3.11", ["3.11", "3.12"]),
+        (">=3.12", ["3.12", "3.13"]),
+    ],
+)
+def test_a_recipe_says_which_pythons_it_takes(specifier: str, admitted: list[str]) -> None:
+    recipe = SHIPPED.engines["cpu"].model_copy(update={"python": specifier})
+    for version in ("3.10", "3.11", "3.12", "3.13"):
+        found = fitting_python(facts(pythons=[python(version)]), Choice("cpu", recipe, ""))
+        assert bool(found) == (version in admitted)
