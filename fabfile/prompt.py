@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import invoke
 
-from . import cli, screen
+from . import cli
 from .cli import task
 from .errors import UsageError
 from .target import target
@@ -66,7 +66,9 @@ def _client(
 
 
 def _print(events: Iterable[dict[str, Any]], json: bool) -> None:
-    answer = screen.Events() if json else screen.Answer()
+    from .screen.answer import Answer, Events
+
+    answer = Events() if json else Answer()
     try:
         for event in events:
             answer.show(event)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from . import screen
 from .errors import PodfabError
 from .records import pods
+from .screen.steps import Steps
 
 if TYPE_CHECKING:
     from .plan.facts import Facts
@@ -39,7 +40,7 @@ def carry_out(pod: Pod, facts: Facts, plan: SetupPlan) -> bool:
     from .plan.environment import lines
     from .remote import jobs
 
-    with screen.Steps(step.step for step in plan.steps) as steps:
+    with Steps(step.step for step in plan.steps) as steps:
         for step in plan.steps:
             if step.state != "todo":
                 state = "skipped" if step.state == "skip" else step.state
@@ -64,7 +65,7 @@ def carry_out(pod: Pod, facts: Facts, plan: SetupPlan) -> bool:
     return True
 
 
-def _watch(pod: Pod, steps: screen.Steps) -> None:
+def _watch(pod: Pod, steps: Steps) -> None:
     """Follow the setup job to its end. Raises PodfabError with the log's last lines."""
     from .remote import jobs
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from . import screen
 from .errors import PodfabError
 from .records import names, pods
+from .screen.log import LogView
+from .screen.steps import Steps
 from .target import Target, reach
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ def show_log(where: Target, name: str, lines: int, follow: bool, run: str) -> No
     if name not in (known := {job.name for job in jobs.status(where.pod)}):
         advice = f"inv models lists {where.name}'s"
         raise names.unknown(name, "model", sorted(known), advice)
-    view = screen.LogView()
+    view = LogView()
     number = jobs.run_number(where.pod, name, run)
     until = "exit" if follow else "now"
     events = jobs.follow(where.pod, name, number, until, lines=lines, on_lost=screen.say)
@@ -151,7 +153,7 @@ def _watch(where: Target, plan: LaunchPlan) -> None:
     watch = Watch(where.pod.settings.stall_timeout)
     events = jobs.follow(where.pod, plan.name, until="ready", watched=folder, on_lost=screen.say)
     try:
-        with screen.Steps(width=max(len(phase.name) for phase in PHASES)) as steps:
+        with Steps(width=max(len(phase.name) for phase in PHASES)) as steps:
             for event in events:
                 watch.see(event, steps)
     except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from .errors import PodfabError
 from .plan.diagnosis import Diagnosis, diagnose
 from .plan.phases import Phase, phase_of
 from .remote.jobs import Log, News
-from .screen import Steps
+from .screen.steps import Steps
 
 KEPT = 65536  # characters of log in which a failure's cause is looked for
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from fabfile import screen
 from fabfile.plan.rows import Row, unreachable
+from fabfile.screen.log import LogView
+from fabfile.screen.steps import Steps
 
 
 class Terminal(io.StringIO):
@@ -32,7 +34,7 @@ def terminal() -> Iterator[Terminal]:
 def shown(*pieces: bytes) -> str:
     """What a terminal gets of a log that comes in these pieces."""
     with terminal() as drawn:
-        view = screen.LogView()
+        view = LogView()
         for piece in pieces:
             view.write(piece)
     return drawn.getvalue()
@@ -76,7 +78,7 @@ def test_what_a_pod_says_can_not_steer_the_terminal_from_a_table() -> None:
 def test_steps_without_a_terminal_are_a_line_each_in_their_order(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with screen.Steps(["uv", "engine", "verify"]) as steps:
+    with Steps(["uv", "engine", "verify"]) as steps:
         steps.step("engine", "ok", 0, "is there")
         steps.step("uv", "started")
         steps.line("Downloading\x1b[K uv")
@@ -168,7 +170,7 @@ def test_a_log_in_a_file_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> No
     into = io.TextIOWrapper(io.BytesIO())
     monkeypatch.setattr(sys, "stdout", into)
     log = b"\x1b[2J\xff\r\n\x00"
-    screen.LogView().write(log)
+    LogView().write(log)
     assert into.buffer.getvalue() == log
 
 
@@ -199,10 +201,3 @@ def test_no_log_can_steer_the_terminal(pieces: list[str], together: bool) -> Non
     drawn = shown(*([b"".join(data)] if together else data))
     drawn = re.sub(r"\x1b\[[0-9;]*m", "", drawn)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", drawn)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (125.2, "2 min 5 s")]
-)
-def test_a_duration_is_written_for_people(seconds: float, text: str) -> None:
-    assert screen.elapsed(seconds) == text

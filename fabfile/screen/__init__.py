@@ -1,0 +1,102 @@
+"""Everything that is printed. Results go to stdout, all else to stderr; nothing is decided here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..plan.rows import Row
+
+STYLES = {
+    "ok": "green", "changed": "green", "ready": "green", "done": "green",
+    "todo": "yellow", "skip": "dim", "skipped": "dim", "started": "yellow",
+    "failed": "red", "impossible": "red", "unreachable": "red",
+}  # fmt: skip
+
+
+def document(content: Any) -> None:
+    """Print one JSON document."""
+    print(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """Tell the user something that is no result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table: aligned and coloured in a terminal, the same words without one."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in [list(columns), *cells]) for i in range(len(columns))]
+    if sys.stdout.isatty():
+        _rich_table(columns, cells)
+        return
+    for row in [list(columns), *cells]:
+        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        print("  ".join(padded).rstrip())
+
+
+def _rich_table(columns: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in cells:
+        drawn.add_row(*(Text(plain(cell), style=STYLES.get(cell, "")) for cell in row))
+    Console().print(drawn)
+
+
+def plain(text: str) -> str:
+    """Take out what a terminal would act on: a log or a pod must not steer it."""
+    return "".join(c for c in text if c in "\t\n" or (ord(c) >= 32 and not 127 <= ord(c) < 160))
+
+
+def pods(rows: Iterable[dict[str, Any]]) -> None:
+    """Print the table of pods."""
+    table(
+        ("", "pod", "ssh", "GPUs", "engine", "models"),
+        [
+            (
+                "*" if pod["active"] else "",
+                pod["name"],
+                pod["ssh"],
+                _gpu_words([gpu["name"] for gpu in pod["gpus"]]),
+                " ".join(filter(None, (pod["engine"], pod["vllm_version"]))),
+                ", ".join(pod["models"]),
+            )
+            for pod in rows
+        ],
+    )
+
+
+def models(rows: Iterable[Row]) -> None:
+    """Print the table of models, and below it why one does not serve."""
+    rows = list(rows)
+    table(
+        ("pod", "name", "model", "status", "port", "GPUs", "phase"),
+        [
+            (r.pod, r.name, r.model, r.status, r.port, ",".join(map(str, r.gpus)), r.phase)
+            for r in rows
+        ],
+    )
+    for row in rows:
+        if row.cause:
+            say(f"{row.name or row.pod}: {plain(row.cause)}" + (f"; {row.fix}" if row.fix else ""))
+
+
+def connection(row: Row) -> None:
+    """Say how to reach a model that was just started."""
+    say(f"{row.name} is {row.status} on {row.pod}: {row.url} there (reached through ssh)")
+    say(f'  ask it:  inv prompt {row.name} "..."')
+    say(f"  log:     inv models.logs {row.name}")
+    say(f"  stop it: inv models.stop --name={row.name}")
+
+
+def _gpu_words(names: Sequence[str]) -> str:
+    return ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names))
