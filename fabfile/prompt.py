@@ -12,7 +12,7 @@ import invoke
 
 from . import cli
 from .cli import task
-from .errors import UsageError
+from .errors import PodfabError, UsageError
 from .target import target
 
 if TYPE_CHECKING:
@@ -49,10 +49,15 @@ def ask(
         raise UsageError("the question is empty")
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": question})
-    with _client(c, name, base_url, pod) as client:
-        from .chat.loop import turn
+    try:
+        with _client(c, name, base_url, pod) as client:
+            from .chat.loop import turn
 
-        _print(turn(client, name, messages), json)
+            _print(turn(client, name, messages), json)
+    except PodfabError as error:
+        if json:
+            _print([{"type": "error", "message": error.text}], json)
+        raise
 
 
 def _client(
