@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import invoke
 
@@ -49,15 +48,21 @@ def ask(
         raise UsageError("the question is empty")
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": question})
+    from .screen.answer import Answer, Events
+
+    answer = Events() if json else Answer()
     try:
         with _client(c, name, base_url, pod) as client:
             from .chat.loop import turn
 
-            _print(turn(client, name, messages), json)
+            for event in turn(client, name, messages):
+                answer.show(event)
     except PodfabError as error:
         if json:
-            _print([{"type": "error", "message": error.text}], json)
+            answer.show({"type": "error", "message": error.text})
         raise
+    finally:
+        answer.end()
 
 
 def _client(
@@ -68,14 +73,3 @@ def _client(
     if base_url:
         return client(base_url, os.environ.get("OPENAI_API_KEY", ""))
     return connected(target(c, pod), name)
-
-
-def _print(events: Iterable[dict[str, Any]], json: bool) -> None:
-    from .screen.answer import Answer, Events
-
-    answer = Events() if json else Answer()
-    try:
-        for event in events:
-            answer.show(event)
-    finally:
-        answer.end()

@@ -53,10 +53,9 @@ def carry_out(pod: Pod, facts: Facts, plan: SetupPlan) -> bool:
             details={"kind": "setup", "engine": plan.engine.folder},
             files={"environment": "\n".join(lines(plan.environment)) + "\n"},
         )
-        started = jobs.start(pod, job)
-        if started.joined:
-            screen.say(f"a setup of {pod.name} runs already; following it")
         try:
+            if jobs.start(pod, job).joined:
+                screen.say(f"a setup of {pod.name} runs already; following it")
             _watch(pod, steps)
         except KeyboardInterrupt:
             jobs.stop(pod, JOB)

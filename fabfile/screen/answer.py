@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import plain, say
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 
 class Events:
@@ -25,8 +28,15 @@ class Answer:
     def __init__(self) -> None:
         self._written = ""
         self._thinking = False
+        self._waiting: Status | None = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._waiting = Console(stderr=True).status("waiting for the answer")
+            self._waiting.start()
 
     def show(self, event: dict[str, Any]) -> None:
+        self._stop_waiting()
         if event["type"] == "reasoning" and sys.stderr.isatty():
             self._thinking = True
             sys.stderr.write(f"\x1b[2m{plain(event['text'])}\x1b[0m")
@@ -44,9 +54,15 @@ class Answer:
 
     def end(self) -> None:
         """Finish the last line."""
+        self._stop_waiting()
         if self._written and not self._written.endswith("\n"):
             print(flush=True)
             self._written = "\n"
+
+    def _stop_waiting(self) -> None:
+        if self._waiting:
+            self._waiting.stop()
+            self._waiting = None
 
 
 def _figures(usage: dict[str, Any]) -> str:

