@@ -92,7 +92,7 @@ def models(rows: Iterable[Row]) -> None:
 
 def connection(row: Row) -> None:
     """Say how to reach a model that was just started."""
-    say(f"{row.name} is {row.status} on {row.pod}: {row.url} there (reached through ssh)")
+    say(f"{row.name} is {row.status} on {row.pod}, at {row.url} there")
     say(f'  ask it:  inv prompt {row.name} "..."')
     say(f"  log:     inv models.logs {row.name}")
     say(f"  stop it: inv models.stop --name={row.name}")
