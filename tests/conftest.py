@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -16,6 +17,11 @@ PROGRAMS = Path(sys.executable).parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pod", default="", help="run tests/engine on this pod of yours")
+
+
+def pytest_configure() -> None:
+    # A shell that runs us in the background makes us, and so our commands, deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass
