@@ -57,6 +57,11 @@ def task(
     return declare
 
 
+def drop_output() -> None:
+    """Send what is still to be written nowhere: whoever read it has left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _refuse(value: str, body: Callable[..., None], help: dict[str, str]) -> None:
     print(inspect.getdoc(body), file=sys.stderr)
     for flag, text in help.items():
@@ -74,8 +79,7 @@ def _ending_well(run: Callable[[], None]) -> None:
     except KeyboardInterrupt as error:
         raise Exit(code=130) from error
     except BrokenPipeError as error:
-        # Whoever read our output has left; nothing must be written there when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         raise Exit(code=1) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -11,6 +14,7 @@ import invoke
 from invoke.exceptions import ParseError
 
 from . import ns
+from .cli import drop_output
 from .errors import UsageError
 from .hosts import HostByHost
 
@@ -38,6 +42,13 @@ class Program(invoke.Program):
         help_ = "the pods to work on: names, aliases or user@host:port, separated by commas"
         return [*super().core_args(), invoke.Argument(names=("hosts", "H"), help=help_)]
 
+    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
+        try:
+            super().run(argv, exit)
+        except BrokenPipeError:
+            drop_output()
+            sys.exit(1)
+
     def print_version(self) -> None:
         print(f"podfab {version('podfab')}")
 
@@ -55,7 +66,10 @@ def _usage_errors() -> Iterator[None]:
     try:
         yield
     except ParseError as error:
-        raise UsageError(f"{error}; podfab --list shows the tasks") from error
+        word = re.search("No idea what '(.+)' is", str(error))
+        near = difflib.get_close_matches(word[1], list(ns.task_names), n=1) if word else []
+        hint = f"did you mean {near[0]!r}?" if near else "podfab --list shows the tasks"
+        raise UsageError(f"{str(error).rstrip('!')}; {hint}") from error
 
 
 program = Program(

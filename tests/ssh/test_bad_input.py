@@ -118,6 +118,8 @@ def test_wrong_words(known: Client, words: tuple[str, ...], line: str, code: int
 def test_words_that_invoke_itself_refuses(known: Client, words: tuple[str, ...]) -> None:
     for program, result in everywhere(known, *words).items():
         assert "No idea what" in result.stderr
+        if (program, words[0]) == ("podfab", "models.strt"):
+            assert "did you mean 'models.start'?" in result.stderr
         assert result.returncode == (2 if program == "podfab" else 1)
 
 
