@@ -131,6 +131,7 @@ def stop(
     where = target(c, pod)
     chosen = running(where) if all else [name]
     for each in chosen:
+        screen.say(f"stopping {each} ...")
         stop_model(where, each)
         screen.say(f"{each} is stopped: no process of it is left on {where.name}")
     if json:

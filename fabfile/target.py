@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,7 @@ def reach(name: str, ssh: str, root: str | None) -> Pod:
     if key not in _reached:
         _reached[key] = Pod(name, address, root, settings.load())
         atexit.register(_reached[key].close)
+        atexit.register(gc.freeze)  # Python would tidy up what ends with it anyway: 30 ms
     return _reached[key]
 
 

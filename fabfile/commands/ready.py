@@ -41,11 +41,14 @@ def main():
         if os.getppid() != server:
             return  # it ended before it was ready
         time.sleep(0.2)
+    said = 200
     while os.getppid() == server:
         status = answer("POST", path, {"model": NAME, **body}, timeout=600)
         if status == 200:
             return tell()
-        print(f"[podfab] the first request was answered with {status or 'nothing'}", flush=True)
+        if status != said:  # once: a log that grows by itself would look like progress
+            print(f"[podfab] the first request got {status or 'no answer'}", flush=True)
+        said = status
         time.sleep(1)
 
 

@@ -48,7 +48,11 @@ job_json() {
   printf ',"alive":%s,"pid":' "$life" && num "$pid" && printf ',"exit":' && num "$exit_code"
   printf ',"ready":%s,"stopped":%s,"health":' "$ready" "$stopped"
   num "$health" && printf ',"phase":' && str "$phase" && printf ',"tail":' && str "$tail_text"
-  printf ',"details":' && str "$details" && printf '}'
+  case $details in
+    '{'*'}') ;;
+    *) details='{}' ;;
+  esac
+  printf ',"details":%s}' "$details"
 }
 
 jobs_json() {

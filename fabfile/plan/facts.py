@@ -118,8 +118,4 @@ def version(text: str) -> tuple[int, ...]:
 
 
 def _job(raw: dict[str, Any]) -> JobState:
-    try:
-        details = json.loads(raw.pop("details"))
-    except ValueError:
-        details = {}
-    return JobState(**raw, details=details if isinstance(details, dict) else {})
+    return JobState(**raw)

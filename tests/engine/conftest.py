@@ -43,7 +43,10 @@ def stage(
     folder = tmp_path_factory.mktemp("engine")
     home = folder / "client"
     home.mkdir()
-    with Sshd(folder / "pod") as server, Hub(CHECKPOINTS) as hub:
+    gated = CHECKPOINTS / "gated" / "small"
+    gated.mkdir(parents=True, exist_ok=True)
+    (gated / "config.json").write_text("{}")
+    with Sshd(folder / "pod") as server, Hub(CHECKPOINTS, gated={"gated/small"}) as hub:
         client = Client(home, {"HF_ENDPOINT": hub.url})
         yield Stage(client, [f"--ssh={server.ssh}", "--name=bare"], "bare", SMOLLM2, server, hub)
         client.run("models.stop", "--all")

@@ -136,8 +136,28 @@ def test_stop_leaves_no_process_and_no_port(stage: Stage) -> None:
     assert [pod["models"] for pod in pods if pod["name"] == stage.pod] == [[]]
 
 
-def test_the_same_once_more_through_fab(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        ("org/missing", "the hub has no such model, or hides it; check the id"),
+        ("gated/small", "the model is gated; ask for access on its page, export HF_TOKEN"),
+    ],
+)
+def test_what_the_hub_does_not_give_is_explained(stage: Stage, model: str, line: str) -> None:
+    if not stage.hub:
+        pytest.skip("only where the hub is ours")
+    result = stage.client.run("models.start", f"--model={model}", "--name=bad")
+    assert result.returncode == 1
+    assert f"podfab: bad failed: {line}" in result.stderr
+    done(stage.client, "models.stop", "--name=bad")
+
+
+def test_the_same_once_more_through_fab_with_no_hub(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = stage.pod
+    if stage.hub:
+        monkeypatch.setitem(stage.client.extra, "HF_ENDPOINT", "http://127.0.0.1:9")
     if stage.server:
         place = f"{stage.server.user}@127.0.0.1:{stage.server.port}"
     assert "Traceback" not in (asked := stage.client.run("pods", program="fab")).stderr, asked

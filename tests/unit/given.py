@@ -76,7 +76,7 @@ def raw_job(name: str = "qwen", **changes: Any) -> dict[str, Any]:
         "health": None,
         "phase": "",
         "tail": "",
-        "details": json.dumps(details) + "\n",
+        "details": details,
     }
     return {**raw, **changes}
 

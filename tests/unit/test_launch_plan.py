@@ -47,7 +47,7 @@ def gpu(id_: int, free_mib: int | None = 80_000) -> Gpu:
 
 
 def on(*gpus: int, alive: bool = True, name: str = "other") -> Any:
-    return job(name, alive=alive, details=f'{{"gpus": {list(gpus)}}}')
+    return job(name, alive=alive, details={"gpus": list(gpus)})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The figures that podfab is designed for, measured."""
