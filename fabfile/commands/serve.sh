@@ -14,14 +14,15 @@ cd "$run" || exit 1
 # first. A certificate that is not trusted here is an answer: hf brings its own.
 hub_answers() {
   timeout 10 "$engine/bin/python" -c '
-import ssl, sys, urllib.error, urllib.request
+import os, re, ssl, sys, urllib.error, urllib.request
+hub = re.sub("//[^/@]*@", "//", os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
 try:
-    urllib.request.urlopen(sys.argv[1], timeout=5)
+    urllib.request.urlopen(f"{hub}/api/models/{sys.argv[1]}", timeout=5)
 except urllib.error.HTTPError:
     pass
 except urllib.error.URLError as error:
     sys.exit(not isinstance(error.reason, ssl.SSLError))
-' "${HF_ENDPOINT:-https://huggingface.co}/api/models/$model" 2>/dev/null
+' "$model" 2>/dev/null
 }
 
 if [ "$fetch" = yes ]; then

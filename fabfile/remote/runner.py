@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import queue
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from fabric.runners import Remote
@@ -93,7 +94,9 @@ class Swift:
         """Write a given text at once and leave stdin open: its end tells that we left."""
         if not hasattr(input_, "getvalue"):
             return super().handle_stdin(input_, output, echo)  # type: ignore[misc]
-        self.write_proc_stdin(input_.read())  # type: ignore[attr-defined]
+        # What ended before it read its script has an exit code and words of its own.
+        with suppress(OSError):
+            self.write_proc_stdin(input_.read())  # type: ignore[attr-defined]
 
     def send_interrupt(self, interrupt: KeyboardInterrupt) -> None:
         if self.using_pty:
