@@ -64,10 +64,6 @@ class Facts:
     ports: frozenset[int] = field(default_factory=frozenset)
     jobs: list[JobState] = field(default_factory=list)
 
-    @property
-    def gpu_count(self) -> int:
-        return len(self.gpus)
-
 
 def parse_facts(text: str) -> Facts:
     """Read the facts script's output. Raises ValueError when it is none."""
@@ -97,13 +93,13 @@ def parse_facts(text: str) -> Facts:
         models_path=raw["models_path"],
         models_path_exists=raw["models_path_exists"],
         ports=frozenset(int(place.rpartition(":")[2], 16) for place in raw["ports"].split()),
-        jobs=[_job(job) for job in raw["jobs"]],
+        jobs=[JobState(**job) for job in raw["jobs"]],
     )
 
 
 def parse_jobs(text: str) -> list[JobState]:
     """Read the status script's output."""
-    return [_job(job) for job in json.loads(text, strict=False)]
+    return [JobState(**job) for job in json.loads(text, strict=False)]
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -115,7 +111,3 @@ def version(text: str) -> tuple[int, ...]:
             break
         numbers.append(int(digits))
     return tuple(numbers)
-
-
-def _job(raw: dict[str, Any]) -> JobState:
-    return JobState(**raw)
