@@ -45,7 +45,7 @@ def launch(where: Target, plan: LaunchPlan, wait: bool) -> Row:
             "only /v1, and /invocations answers without one"
         )
     for note in plan.notes:
-        screen.say(note)
+        screen.say(f"note: {note}")
     passed = {
         name: value for name in ("HF_TOKEN", "HF_ENDPOINT") if (value := os.environ.get(name))
     }
