@@ -117,7 +117,8 @@ class SshRunner(Swift, Remote):
 
     def kill(self) -> None:
         self._killed = True
-        super().kill()
+        with suppress(OSError, EOFError):  # the connection may have ended before us
+            super().kill()
 
     def wait(self) -> None:
         while not self.channel.status_event.wait(0.2) and not self.has_dead_threads:
@@ -138,5 +139,6 @@ class LocalRunner(Swift, Local):
         self._let_go()
 
     def _let_go(self) -> None:
-        if not self.using_pty and self.process.stdin and not self.process.stdin.closed:
-            self.process.stdin.close()
+        if not self.using_pty and self.process.stdin:
+            with suppress(OSError):
+                self.process.stdin.close()
