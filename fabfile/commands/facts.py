@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ..plan.hardware import QUERY
 from .shell import in_home, script
 
 
 def gather(root: str, models_path: str = "") -> str:
     """Write the facts script: POSIX sh that prints one JSON document."""
     return in_home(root) + script(
-        "json.sh", "process.sh", "status.sh", "facts.sh", models_path=models_path
+        "json.sh", "process.sh", "status.sh", "facts.sh", models_path=models_path, gpu_query=QUERY
     )

@@ -1,5 +1,5 @@
 # Everything that setup and start must know about a pod, as one JSON document.
-# Needs: root, models_path (empty: below the root). Functions of json.sh, process.sh, status.sh.
+# Needs: root, models_path (empty: below the root), gpu_query (the columns asked of nvidia-smi). Functions of json.sh, process.sh, status.sh.
 
 free_mib() { # of the folder, or of its nearest parent that exists
   folder=$1
@@ -72,7 +72,7 @@ esac
 gpu_text=
 if command -v nvidia-smi >/dev/null; then
   gpu_text=$(timeout 30 nvidia-smi --format=csv,noheader \
-    --query-gpu=index,uuid,name,memory.total,memory.free,driver_version,compute_cap 2>&1)
+    --query-gpu="$gpu_query" 2>&1)
 fi
 [ -r /etc/os-release ] && . /etc/os-release
 uv=

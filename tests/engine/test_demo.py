@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT, Client
+from tests.support.processes import marked
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +46,6 @@ def demo(checkout: Path, *words: str) -> str:
     return result.stdout
 
 
-def running(checkout: Path) -> list[Path]:
-    mark = f"PODFAB_RUN={checkout}".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in path.read_bytes():
-                found.append(path)
-        except OSError:
-            continue
-    return found
-
-
 def test_the_demo_serves_answers_stops_and_says_what_next(checkout: Path) -> None:
     said = demo(checkout)
     assert "The capital of France is Paris." in said
@@ -64,7 +53,7 @@ def test_the_demo_serves_answers_stops_and_says_what_next(checkout: Path) -> Non
     assert re.search(r"^total +\d+ s$", said, re.MULTILINE)
     assert "What to type next:" in said
     assert "Traceback" not in said and "\x1b" not in said
-    assert running(checkout) == []
+    assert marked(checkout) == []
     # pip asks rustc for its version; where rustup stands in for it, that makes a folder.
     made = {path.name for path in (checkout / "home").iterdir()} - {".rustup"}
     assert made == set(), "something was left in the user's home"
@@ -75,8 +64,8 @@ def test_a_second_demo_keeps_the_model_up_and_says_how_to_stop_it(checkout: Path
     total = re.search(r"^total +(\d+) s$", said, re.MULTILINE)
     assert total
     try:
-        assert running(checkout) != []
+        assert marked(checkout) != []
     finally:
         (stop,) = re.findall(r"^ +(PI_CONFIG_DIR=\S+ \S+ models\.stop .*)$", said, re.MULTILINE)
         subprocess.run(["bash", "-c", stop], cwd=checkout / "podfab", check=True)
-    assert running(checkout) == []
+    assert marked(checkout) == []

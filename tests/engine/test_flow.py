@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import Client
 from tests.engine.conftest import Stage, make_checkpoint
 from tests.ssh.test_pod import gone
+from tests.support.processes import marked
 
 QUESTION = "What is the capital of France?"
 STARTED: dict[str, Any] = {}
@@ -199,15 +200,7 @@ def test_a_failed_start_names_its_cause_and_fix(stage: Stage) -> None:
 def test_nothing_of_ours_is_left_running(stage: Stage) -> None:
     if not stage.server:
         pytest.skip("only where the pod's processes can be seen from here")
-    mark = f"PODFAB_RUN={stage.server.home}".encode()
-    left = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in path.read_bytes():
-                left.append(path)
-        except OSError:
-            continue
-    assert left == []
+    assert marked(stage.server.home) == []
 
 
 def model_row(stage: Stage) -> Any:

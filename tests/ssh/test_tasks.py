@@ -82,6 +82,9 @@ def test_ports_are_the_next_free_ones(ready: Client) -> None:
     refused = start(ready, "three", f"--port={first}")
     assert refused.returncode == 1
     assert f"{first} is in use on the pod; take another: --port=N" in refused.stderr
+    assert [row["name"] for row in rows(ready)] == ["one", "two"]
+    forced = start(ready, "three", f"--port={first}", "--force")
+    assert "three failed: the port is in use on the pod" in forced.stderr
 
 
 def test_the_key_reaches_the_server_and_stands_nowhere_else(ready: Client, server: Sshd) -> None:
