@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import screen
@@ -14,6 +15,7 @@ from .screen.steps import Steps
 
 if TYPE_CHECKING:
     from .plan.facts import Facts
+    from .plan.mount import Mount
     from .plan.setup import SetupPlan
     from .remote.jobs import Log, News
     from .remote.pod import Pod
@@ -21,7 +23,40 @@ if TYPE_CHECKING:
 JOB = "_setup"
 
 
-def decide(pod: Pod, models_path: str, engine: str) -> tuple[Facts, SetupPlan]:
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of a setup; `again` means that the engine is the one of an earlier time."""
+
+    models_path: str
+    mount: Mount | None
+    engine: str
+    again: bool
+    toolkit: str
+
+    @staticmethod
+    def of(known: pods.Pod | None, models_path: str, mount: str, engine: str, toolkit: str) -> Wish:
+        """Complete what was said now by what is known of the pod.
+
+        Raises UsageError for a mount that can not be one.
+        """
+        from .plan.engine import wished
+        from .plan.mount import parse_mount
+
+        known = known or pods.Pod("")
+        text = mount or known.mount or ""
+        mounting = parse_mount(text) if text else None
+        if not models_path and mount and mounting:
+            models_path = mounting.target
+        return Wish(
+            models_path or known.models_path or (mounting.target if mounting else ""),
+            mounting,
+            engine or wished(known.engine, known.vllm_version),
+            not engine,
+            toolkit,
+        )
+
+
+def decide(pod: Pod, wish: Wish) -> tuple[Facts, SetupPlan]:
     """Look at a pod and plan its setup."""
     from .plan.engine import choose
     from .plan.setup import plan_setup
@@ -29,39 +64,78 @@ def decide(pod: Pod, models_path: str, engine: str) -> tuple[Facts, SetupPlan]:
     from .remote.facts import gather
 
     engines = catalog.load().engines
-    facts = gather(pod, models_path)
-    return facts, plan_setup(facts, choose(engine, facts, engines), os.environ)
+    facts = gather(pod, wish.models_path, wish.mount.target if wish.mount else "")
+    engine = choose(wish.engine, facts, engines, wish.again)
+    return facts, plan_setup(facts, engine, os.environ, wish.mount, wish.toolkit)
 
 
-def carry_out(pod: Pod, facts: Facts, plan: SetupPlan) -> bool:
-    """Run the steps that are to be done as a job, and tell whether there were any."""
+def set_up(pod: Pod, wish: Wish, facts: Facts, plan: SetupPlan) -> tuple[Facts, SetupPlan]:
+    """Show the plan and carry it out; return how the pod is then.
+
+    Another client's setup that runs already is followed to its end first.
+    """
+    screen.say(f"{pod.name}: engine {plan.engine.folder}, {plan.engine.reason}")
+    if plan.engine.recipe.note and "engine" in plan.todo:
+        screen.say(f"{plan.engine.name}: {plan.engine.recipe.note}")
+    joined = True
+    while joined:
+        joined = _carry_out(pod, facts, plan)
+        if plan.todo:
+            facts, plan = decide(pod, wish)
+        if plan.impossible:
+            raise PodfabError(f"{pod.name} can not be set up: {plan.impossible.reason}")
+        joined = joined and bool(plan.todo)
+    return facts, plan
+
+
+def _carry_out(pod: Pod, facts: Facts, plan: SetupPlan) -> bool:
+    """Run the steps that are to be done as a job; tell whether one that ran already was joined."""
     from .commands.jobs import Job
     from .commands.setup_script import setup_script
     from .plan.environment import lines
     from .remote import jobs
 
-    with Steps(step.step for step in plan.steps) as steps:
-        for step in plan.steps:
-            if step.state != "todo":
-                state = "skipped" if step.state == "skip" else step.state
-                steps.step(step.step, state, 0, step.reason)
+    with Steps([(step.step, step.state, step.reason) for step in plan.steps]) as steps:
         if not plan.todo:
             return False
+        me = jobs.who()
         job = Job(
             name=JOB,
             script=setup_script(plan, facts.root, plan.todo),
-            details={"kind": "setup", "engine": plan.engine.folder},
-            files={"environment": "\n".join(lines(plan.environment)) + "\n"},
+            details={"kind": "setup", "engine": plan.engine.folder, **me},
+            files={"environment": "".join(f"{line}\n" for line in lines(plan.passed))},
         )
         try:
-            if jobs.start(pod, job).joined:
-                screen.say(f"a setup of {pod.name} runs already; following it")
-            _watch(pod, steps)
+            begun = jobs.start(pod, job)
+            if not begun.joined:
+                _watch(pod, steps)
+                return False
+            theirs = {name: screen.plain(str(begun.details.get(name))) for name in job.details}
+            screen.say(
+                f"a setup of {pod.name} runs already, by {theirs['owner']} since "
+                f"{theirs['started']} (engine {theirs['engine']}); following it"
+            )
+            try:
+                _watch(pod, steps)
+            except PodfabError as error:
+                screen.say(f"{error.text}\nthat was {theirs['owner']}'s setup; now this one")
+            return True
         except KeyboardInterrupt:
-            jobs.stop(pod, JOB)
-            screen.say("the setup was cancelled; run it again to go on from the finished steps")
+            _cancel(pod, me["owner"])
             raise
-    return True
+
+
+def _cancel(pod: Pod, owner: str) -> None:
+    """End the running setup when it is ours; another client's goes on."""
+    from .remote import jobs
+
+    for job in jobs.status(pod):
+        if job.name == JOB and job.alive:
+            if job.details.get("owner") != owner:
+                screen.say(f"the setup of {pod.name} goes on, it is not this client's")
+                return
+            jobs.stop(pod, JOB)
+    screen.say("the setup was cancelled; run it again to go on from what is finished")
 
 
 def _watch(pod: Pod, steps: Steps) -> None:
@@ -109,6 +183,7 @@ def record(name: str, ssh: str, facts: Facts, plan: SetupPlan) -> None:
             engine=plan.engine.name,
             vllm_version=facts.engines.get(plan.engine.folder),
             models_path=facts.models_path,
+            mount=plan.mount.text if plan.mount else None,
             gpus=[pods.Gpu(gpu.id, gpu.name, gpu.memory_mib) for gpu in facts.gpus],
             models=_running(facts),
         )

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     ssh='where it is: "ssh -p 40022 root@1.2.3.4 -i key", an alias, or local for this machine',
     root="folder on the pod for all that is ours (default: ~/.pi there)",
     models_path="folder on the pod for the weights (default: models/ in the root)",
-    engine="auto, or one of models.yaml: release, cuda12, cpu, or vllm==VERSION",
+    mount="command that mounts the models' folder there, as you would type it",
+    engine="auto, release, nightly, cuda12, cpu, vllm==VERSION, or an installed one's folder",
+    toolkit="CUDA compiler: auto, none, or a version like 12.9",
     plan="show what would be done, and do nothing",
     script="print the bash that would run, and do nothing",
     json=cli.JSON,
@@ -34,14 +36,17 @@ def setup(
     ssh: str = "",
     root: str = "",
     models_path: str = "",
-    engine: str = "auto",
+    mount: str = "",
+    engine: str = "",
+    toolkit: str = "auto",
     plan: bool = False,
     script: bool = False,
     json: bool = False,
 ) -> None:
     """Set a pod up: a machine that ssh reaches becomes a vLLM host.
 
-    It looks first and does only what is missing; a second run changes nothing.
+    It looks first and does only what is missing; a second run changes nothing. What was asked for
+    once (mount, models path, an engine other than auto takes) holds until it is asked otherwise.
 
     Examples:
       fab -H root@1.2.3.4:40022 setup --name=dc1
@@ -49,28 +54,26 @@ def setup(
       inv setup --ssh=local --engine=cpu
     """
     from .commands.setup_script import setup_script
-    from .provisioning import carry_out, decide, record
+    from .provisioning import Wish, decide, record, set_up
 
     name, ssh, known = _which(c, name, ssh)
     root = _absolute(root, "--root") or (known.root if known else None) or ""
+    path = _absolute(models_path, "--models-path")
+    wish = Wish.of(known, path, mount, engine, toolkit)
     pod = reach(name, ssh, root or None)
-    path = _absolute(models_path, "--models-path") or (known.models_path if known else None) or ""
-    facts, decided = decide(pod, path, engine)
+    facts, decided = decide(pod, wish)
     if script:
         print(setup_script(decided, facts.root, decided.todo), end="")
         return
+    for warning in decided.warnings:
+        screen.say(f"warning: {warning}")
     if plan:
         _show(name, facts, decided, json)
-        if decided.impossible:
-            raise PodfabError(f"{name} can not be set up: {decided.impossible.reason}")
-        return
     if decided.impossible:
         raise PodfabError(f"{name} can not be set up: {decided.impossible.reason}")
-    screen.say(f"{name}: engine {decided.engine.folder}, {decided.engine.reason}")
-    if decided.engine.recipe.note and "engine" in decided.todo:
-        screen.say(f"{decided.engine.name}: {decided.engine.recipe.note}")
-    if carry_out(pod, facts, decided):
-        facts, decided = decide(pod, path, engine)
+    if plan:
+        return
+    facts, decided = set_up(pod, wish, facts, decided)
     record(name, ssh, facts, decided)
     if json:
         _show(name, facts, decided, json)
@@ -121,5 +124,6 @@ def _show(name: str, facts: Facts, plan: SetupPlan, json: bool) -> None:
             "reason": plan.engine.reason,
             "facts": {"driver": facts.driver, "gpus": gpus},
             "steps": [asdict(step) for step in plan.steps],
+            "warnings": plan.warnings,
         }
     )

@@ -6,8 +6,14 @@ from ..plan.hardware import QUERY
 from .shell import in_home, script
 
 
-def gather(root: str, models_path: str = "") -> str:
+def gather(root: str, models_path: str = "", mount_target: str = "") -> str:
     """Write the facts script: POSIX sh that prints one JSON document."""
     return in_home(root) + script(
-        "json.sh", "process.sh", "status.sh", "facts.sh", models_path=models_path, gpu_query=QUERY
+        "json.sh",
+        "process.sh",
+        "status.sh",
+        "facts.sh",
+        models_path=models_path,
+        mount_target=mount_target,
+        gpu_query=QUERY,
     )

@@ -1,10 +1,68 @@
 # Everything that setup and start must know about a pod, as one JSON document.
-# Needs: root, models_path (empty: below the root), gpu_query (the columns asked of nvidia-smi). Functions of json.sh, process.sh, status.sh.
+# Needs: root, models_path (empty: below the root), mount_target (or empty), gpu_query (the columns
+# asked of nvidia-smi). Functions of json.sh, process.sh, status.sh.
 
-free_mib() { # of the folder, or of its nearest parent that exists
+there() { # the folder, or its nearest parent that exists
   folder=$1
   while [ ! -e "$folder" ] && [ -n "$folder" ]; do folder=${folder%/*}; done
-  df -Pk "${folder:-/}" 2>/dev/null | { read -r _ && read -r _ _ _ kib _ && echo $((kib / 1024)); }
+  printf '%s' "${folder:-/}"
+}
+
+free_mib() {
+  df -Pk "$(there "$1")" 2>/dev/null |
+    { read -r _ && read -r _ _ _ kib _ && echo $((kib / 1024)); }
+}
+
+writable() {
+  folder=$(there "$1")
+  [ -d "$folder" ] && [ -w "$folder" ] && echo true || echo false
+}
+
+shm_mib() { # its whole size
+  df -Pk /dev/shm 2>/dev/null | { read -r _ && read -r _ kib _ && echo $((kib / 1024)); }
+}
+
+# Places with room that we may write to. df can hang on a dead network filesystem.
+volumes_json() {
+  separator=
+  timeout 10 df -aPk -x tmpfs -x devtmpfs -x overlay -x squashfs 2>/dev/null |
+    while read -r _ _ _ kib _ place; do
+      case $place in
+        / | /boot* | /dev/* | /etc/* | /proc/* | /run/* | /snap/* | /sys/* | /usr/*) continue ;;
+      esac
+      [ -d "$place" ] && [ "${kib:-0}" -ge 20971520 ] 2>/dev/null || continue
+      [ -w "$place" ] || [ "$rights" = passwordless ] || continue
+      printf '%s{"path":%s,"free_mib":%s}' "$separator" "$(str "$place")" "$((kib / 1024))"
+      separator=,
+    done
+}
+
+# Makers of the GPUs on the bus, also of those without a driver; a container sees its host's bus.
+cards() {
+  if [ -e /dev/kfd ] || command -v rocm-smi amd-smi >/dev/null; then printf 'amd '; fi
+  [ -f /.dockerenv ] || [ -f /run/.containerenv ] || [ -n "${container:-}" ] && return
+  for device in /sys/bus/pci/devices/*; do
+    class='' vendor=''
+    [ -r "$device/class" ] && read -r class <"$device/class" && read -r vendor <"$device/vendor"
+    case "$vendor $class" in '0x10de 0x03'* | '0x10de 0x12'*) printf 'nvidia ' && return ;; esac
+  done
+}
+
+nvccs_json() {
+  separator=
+  for path in "$(command -v nvcc)" /usr/local/cuda/bin/nvcc /usr/local/cuda-*/bin/nvcc; do
+    [ -x "$path" ] || continue
+    release=$("$path" --version 2>/dev/null | sed -n 's/.*release \([0-9.]*\).*/\1/p')
+    printf '%s{"path":%s,"version":%s}' "$separator" "$(str "$path")" "$(str "$release")"
+    separator=,
+  done
+}
+
+# What setup may use to fetch uv: the modules of the system's python3.
+modules() {
+  command -v python3 >/dev/null && python3 -c '
+from importlib.util import find_spec
+print(*[name for name in ("pip", "ensurepip") if find_spec(name)])' 2>/dev/null
 }
 
 pythons_json() {
@@ -27,7 +85,10 @@ engines_json() {
     venv=${venv%/}
     [ -L "$venv" ] || [ ! -f "$venv/podfab-engine" ] && continue
     read -r version <"$venv/podfab-engine"
-    printf '%s{"name":%s,"vllm_version":%s}' "$separator" "$(str "${venv##*/}")" "$(str "$version")"
+    kernels=
+    [ -f "$venv/podfab-kernels" ] && read -r kernels <"$venv/podfab-kernels"
+    printf '%s{"name":%s,"vllm_version":%s,"kernels":%s}' "$separator" \
+      "$(str "${venv##*/}")" "$(str "$version")" "$(str "$kernels")"
     separator=,
   done
 }
@@ -52,7 +113,7 @@ environment_json() { # digests only: the values are secrets
 
 tools_json() {
   separator=
-  for tool in bash cc curl flock git nvidia-smi setsid sha256sum sudo uv; do
+  for tool in apt-get bash cc curl flock mount.cifs mount.nfs nvidia-smi python3 setsid sha256sum sshfs sudo wget; do
     path=$(command -v "$tool") || continue
     printf '%s%s:%s' "$separator" "$(str "$tool")" "$(str "$path")"
     separator=,
@@ -69,11 +130,20 @@ case $models_path in
   '') models_path=$root/models ;;
   \~/*) models_path=$HOME/${models_path#\~/} ;;
 esac
-gpu_text=
+rights=$(sudo_kind)
+gpu_text='' gpu_list='' nvccs=''
 if command -v nvidia-smi >/dev/null; then
-  gpu_text=$(timeout 30 nvidia-smi --format=csv,noheader \
-    --query-gpu="$gpu_query" 2>&1)
+  gpu_text=$(timeout 30 nvidia-smi --format=csv,noheader --query-gpu="$gpu_query" 2>&1)
+  case $gpu_text in
+    *'not a valid field'*) # a driver from before these columns; how old it is can still be told
+      gpu_text=$(timeout 30 nvidia-smi --format=csv,noheader \
+        --query-gpu=index,uuid,name,memory.total,memory.free,driver_version 2>&1 |
+        sed 's|$|, [N/A], [N/A]|') ;;
+    *Enabled*) gpu_list=$(timeout 30 nvidia-smi -L 2>&1) ;;
+  esac
+  nvccs=$(nvccs_json)
 fi
+# shellcheck disable=SC1091
 [ -r /etc/os-release ] && . /etc/os-release
 uv=
 for path in "$root/bin/uv" "$root/uv/bin/uv" "$(command -v uv)"; do
@@ -82,20 +152,28 @@ for path in "$root/bin/uv" "$root/uv/bin/uv" "$(command -v uv)"; do
     break
   fi
 done
+[ -n "$uv" ] && modules='' || modules=$(modules)
+mounted=null
+[ -n "$mount_target" ] && { mountpoint -q "$mount_target" && mounted=true || mounted=false; }
 
-printf '{"user":%s,"home":%s,"root":%s,"hostname":%s,' \
-  "$(str "$(id -un)")" "$(str "$HOME")" "$(str "$root")" "$(str "$(uname -n)")"
-printf '"os":%s,"arch":%s,"libc":%s,"rights":%s,' \
-  "$(str "${PRETTY_NAME:-unknown}")" "$(str "$(uname -m)")" \
-  "$(str "$(getconf GNU_LIBC_VERSION 2>/dev/null)")" "$(str "$(sudo_kind)")"
-printf '"gpus":%s,"uv":%s,"tools":{%s},"pythons":[%s],' \
-  "$(str "$gpu_text")" "$(str "$uv")" "$(tools_json)" "$(pythons_json)"
+printf '{"user":%s,"home":%s,"root":%s,"hostname":%s,"now":%s,' "$(str "$(id -un)")" \
+  "$(str "$HOME")" "$(str "$root")" "$(str "$(uname -n)")" "$(num "$(date +%s)")"
+printf '"os":%s,"distribution":%s,"arch":%s,"libc":%s,"rights":%s,"cards":%s,' \
+  "$(str "${PRETTY_NAME:-unknown}")" "$(str "${ID:-}${VERSION_ID:-}")" "$(str "$(uname -m)")" \
+  "$(str "$(getconf GNU_LIBC_VERSION 2>/dev/null)")" "$(str "$rights")" "$(str "$(cards)")"
+printf '"gpus":%s,"gpu_list":%s,"nvccs":[%s],"uv":%s,"tools":{%s},"modules":%s,"pythons":[%s],' \
+  "$(str "$gpu_text")" "$(str "$gpu_list")" "$nvccs" "$(str "$uv")" "$(tools_json)" \
+  "$(str "$modules")" "$(pythons_json)"
+printf '"certificates":%s,"mounted":%s,"volumes":[%s],' \
+  "$([ -e /etc/ssl/certs/ca-certificates.crt ] && echo true || echo false)" \
+  "$mounted" "$(volumes_json)"
 printf '"root_free_mib":%s,"models_free_mib":%s,"shm_mib":%s,"memory_mib":%s,' \
-  "$(num "$(free_mib "$root")")" "$(num "$(free_mib "$models_path")")" \
-  "$(num "$(free_mib /dev/shm)")" "$(num "$(awk '/MemTotal/{print int($2/1024)}' /proc/meminfo)")"
-printf '"engines":[%s],"links":{%s},"environment":[%s],"models_path":%s,"models_path_exists":%s,' \
-  "$(engines_json)" "$(links_json)" "$(environment_json)" \
-  "$(str "$models_path")" "$([ -d "$models_path" ] && echo true || echo false)"
+  "$(num "$(free_mib "$root")")" "$(num "$(free_mib "$models_path")")" "$(num "$(shm_mib)")" \
+  "$(num "$(awk '/MemTotal/{print int($2/1024)}' /proc/meminfo)")"
+printf '"engines":[%s],"links":{%s},"environment":[%s],"root_writable":%s,' \
+  "$(engines_json)" "$(links_json)" "$(environment_json)" "$(writable "$root")"
+printf '"models_path":%s,"models_path_exists":%s,"models_path_writable":%s,' "$(str "$models_path")" \
+  "$([ -d "$models_path" ] && echo true || echo false)" "$(writable "$models_path")"
 printf '"ports":%s,"jobs":%s}\n' \
   "$(str "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {print $2}')")" \
   "$(jobs_json)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -34,9 +34,17 @@ def assignments(values: Mapping[str, str | int]) -> str:
             raise ValueError(f"{name!r} is no variable's name")
         if "\0" in str(value):
             raise ValueError(f"the value of {name} holds a NUL")
-        quoted = str(value).replace("'", "'\"'\"'")
-        lines.append(f"{name}='{quoted}'\n")
+        lines.append(f"{name}={_quoted(str(value))}\n")
     return "".join(lines)
+
+
+def array(name: str, words: Iterable[str]) -> str:
+    """Write words as an array of bash."""
+    return f"{name}=({' '.join(map(_quoted, words))})\n"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 def in_home(path: str) -> str:

@@ -22,16 +22,19 @@ PASSED_ON = (
     "UV_INDEX_URL",
     "UV_EXTRA_INDEX_URL",
     "UV_FIND_LINKS",
+    "UV_INDEX_STRATEGY",
     "UV_NO_INDEX",
     "UV_INSECURE_HOST",
+    "UV_HTTP_TIMEOUT",
+    "UV_SYSTEM_CERTS",
+    "UV_NATIVE_TLS",
     "UV_PYTHON_INSTALL_MIRROR",
 )
 
 
-def pod_environment(client: Mapping[str, str], models_path: str) -> dict[str, str]:
-    """Return what goes into the pod's env file."""
-    passed = {name: client[name] for name in PASSED_ON if client.get(name)}
-    return {"HF_HOME": models_path, **passed}
+def passed_on(client: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the client's variables that go into the pod's env file."""
+    return {name: client[name] for name in PASSED_ON if client.get(name)}
 
 
 def lines(environment: Mapping[str, str]) -> list[str]:

@@ -36,31 +36,66 @@ class Python:
 
 
 @dataclass(frozen=True)
+class Nvcc:
+    """A CUDA compiler of the pod's system."""
+
+    path: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A place with room that we may write to."""
+
+    path: str
+    free_mib: int
+
+
+@dataclass(frozen=True)
 class Facts:
-    """A pod as its facts script found it; sizes in MiB, unknown is None."""
+    """A pod as its facts script found it; sizes in MiB, unknown is None.
+
+    `now` is the pod's clock in seconds since 1970. `distribution` is like `ubuntu22.04`. `cards`
+    are the makers of GPUs on the bus. `modules` of python3 are told only where there is no uv.
+    `mounted` is None when no mount was asked for. `kernels` says of an engine whether its GPU
+    kernels were downloaded: `downloaded`, `unavailable`, or nothing.
+    """
 
     user: str
     home: str
     root: str
+    hostname: str
+    now: int
     os: str
+    distribution: str
     arch: str
     glibc: tuple[int, ...] | None
     rights: str
+    cards: frozenset[str]
     gpus: list[Gpu]
     driver: str | None
     gpu_problem: str | None
+    left_out: list[str]
+    nvccs: list[Nvcc]
     uv: str
     tools: dict[str, str]
+    modules: frozenset[str]
     pythons: list[Python]
+    certificates: bool
+    mounted: bool | None
+    volumes: list[Volume]
     root_free_mib: int | None
     models_free_mib: int | None
     shm_mib: int | None
     memory_mib: int | None
     engines: dict[str, str]
+    kernels: dict[str, str]
     links: dict[str, str]
     environment: frozenset[str]
     models_path: str
     models_path_exists: bool
+    models_path_writable: bool
+    root_writable: bool
     ports: frozenset[int] = field(default_factory=frozenset)
     jobs: list[JobState] = field(default_factory=list)
 
@@ -68,30 +103,43 @@ class Facts:
 def parse_facts(text: str) -> Facts:
     """Read the facts script's output. Raises ValueError when it is none."""
     raw = json.loads(text, strict=False)
-    gpus, driver, problem = parse_gpus(raw["gpus"])
+    hardware = parse_gpus(raw["gpus"], raw["gpu_list"])
     return Facts(
         user=raw["user"],
         home=raw["home"],
         root=raw["root"],
+        hostname=raw["hostname"],
+        now=raw["now"],
         os=raw["os"],
+        distribution=raw["distribution"],
         arch=raw["arch"],
         glibc=version(raw["libc"].rpartition(" ")[2]) or None,
         rights=raw["rights"],
-        gpus=gpus,
-        driver=driver,
-        gpu_problem=problem,
+        cards=frozenset(raw["cards"].split()),
+        gpus=hardware.gpus,
+        driver=hardware.driver,
+        gpu_problem=hardware.problem,
+        left_out=hardware.left_out,
+        nvccs=[Nvcc(**nvcc) for nvcc in raw["nvccs"]],
         uv=raw["uv"],
         tools=raw["tools"],
+        modules=frozenset(raw["modules"].split()),
         pythons=[Python(**python) for python in raw["pythons"]],
+        certificates=raw["certificates"],
+        mounted=raw["mounted"],
+        volumes=[Volume(**volume) for volume in raw["volumes"]],
         root_free_mib=raw["root_free_mib"],
         models_free_mib=raw["models_free_mib"],
         shm_mib=raw["shm_mib"],
         memory_mib=raw["memory_mib"],
         engines={engine["name"]: engine["vllm_version"] for engine in raw["engines"]},
+        kernels={engine["name"]: engine["kernels"] for engine in raw["engines"]},
         links=raw["links"],
         environment=frozenset(raw["environment"]),
         models_path=raw["models_path"],
         models_path_exists=raw["models_path_exists"],
+        models_path_writable=raw["models_path_writable"],
+        root_writable=raw["root_writable"],
         ports=frozenset(int(place.rpartition(":")[2], 16) for place in raw["ports"].split()),
         jobs=[JobState(**job) for job in raw["jobs"]],
     )

@@ -89,7 +89,7 @@ def plan_launch(wish: Wish, facts: Facts, catalog: Catalog, engine: str) -> Laun
         gpus=[gpu.id for gpu in gpus],
         engine=folder,
         args=arguments.words(args),
-        env={**config.env, **_visible(gpus)},
+        env={**config.env, **_visible(gpus, by_uuid=bool(facts.left_out))},
         exclude=model.exclude,
         checks=_checks(model, gpus, facts.engines[folder], port, occupied),
         notes=notes,
@@ -165,11 +165,14 @@ def _arguments(wish: Wish, model: Model, config: Configuration, port: int) -> Ar
     return arguments.laid_over(merged, extra)
 
 
-def _visible(gpus: Sequence[Gpu]) -> dict[str, str]:
-    """Name the GPUs by nvidia-smi's index; CUDA's own order may differ from it."""
+def _visible(gpus: Sequence[Gpu], by_uuid: bool) -> dict[str, str]:
+    """Name the GPUs by nvidia-smi's index, in its order; CUDA's own may differ.
+
+    Beside a GPU that is lost or split by MIG CUDA counts otherwise: there the UUID is sure.
+    """
     if not gpus:
         return {}
-    ids = ",".join(str(gpu.id) for gpu in gpus)
+    ids = ",".join(gpu.uuid if by_uuid else str(gpu.id) for gpu in gpus)
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ids}
 
 

@@ -18,13 +18,21 @@ class Engine(_Strict):
 
     package: str
     version: str
+    also: list[str] = []
     python: str
+    index: str | None = None
+    architectures: list[str] = ["x86_64", "aarch64"]
     min_driver: int | None = None
     min_glibc: str | None = None
     min_compute_capability: float | None = None
     excludes: list[str] = []
     torch_backend: str | None = None
     metadata_version: str | None = None
+    cuda: str | None = None
+    kernels_from: float | None = None
+    nvcc_for: list[int] = []
+    min_nvcc: str | None = None
+    env: dict[str, str] = {}
     note: str = ""
 
 

@@ -45,7 +45,7 @@ class Started:
 
 def start(pod: Pod, job: Job) -> Started:
     """Start a job detached from this client, unless one of its name still runs."""
-    owner = f"{_me()}, {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    owner = "{owner}, since {started}".format(**who())
     script = commands.start(pod.root, job, owner, pod.settings.log_cap_mb)
     words = pod.run(script).split(maxsplit=2)
     if words[:1] == ["started"] and len(words) == 3:
@@ -166,6 +166,11 @@ def _frames(chunks: Iterable[bytes]) -> Iterator[Log | News]:
                 piece, held = held[:wanted], held[wanted:]
                 wanted -= len(piece)
                 yield Log(piece)
+
+
+def who() -> dict[str, str]:
+    """Return who starts something now, and when: what a second client is told."""
+    return {"owner": _me(), "started": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"}
 
 
 def _me() -> str:

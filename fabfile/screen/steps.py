@@ -14,10 +14,16 @@ if TYPE_CHECKING:
 
 
 class Steps:
-    """Steps as they come: a live list in a terminal, a line each without one, both in order."""
+    """Steps as they come: a live list in a terminal, a line each without one, both in order.
 
-    def __init__(self, names: Iterable[str] = (), width: int = 0) -> None:
-        self._steps: dict[str, tuple[str, float, str]] = {name: ("", 0, "") for name in names}
+    A plan (name, state, reason of each step) is shown first.
+    """
+
+    def __init__(self, plan: Iterable[tuple[str, str, str]] = (), width: int = 0) -> None:
+        self._steps: dict[str, tuple[str, float | None, str]] = {
+            name: ("skipped" if state == "skip" else state, None, plain(reason))
+            for name, state, reason in plan
+        }
         self._width = width or max(map(len, self._steps))
         self._printed: set[str] = set()
         self._last_line = ""
@@ -32,6 +38,9 @@ class Steps:
             console = Console(stderr=True)
             self._live = Live(console=console, get_renderable=self._drawn, refresh_per_second=8)
             self._live.start()
+        else:
+            for name, (state, _, reason) in self._steps.items():
+                say(f"{name:<{self._width}}  {state:<8}  {reason}".rstrip())
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -44,7 +53,8 @@ class Steps:
         if state == "started":
             self._since = time.monotonic()
         taken = time.monotonic() - self._since if seconds is None else seconds
-        self._steps[name] = (state, taken, plain(note))
+        reason = self._steps.get(name, ("", None, ""))[2]
+        self._steps[name] = (state, taken, plain(note) or reason)
         self._last_line = ""
         if not self._live:
             self._print_finished()
@@ -55,9 +65,9 @@ class Steps:
 
     def _print_finished(self) -> None:
         for name, (state, taken, note) in self._steps.items():
-            if state in ("", "started"):
+            if state in ("todo", "started"):
                 return
-            if name not in self._printed:
+            if taken is not None and name not in self._printed:
                 self._printed.add(name)
                 say(f"{name:<{self._width}}  {state:<8} {taken:5.1f} s  {note}".rstrip())
 
@@ -69,11 +79,11 @@ class Steps:
         for name, (state, taken, note) in self._steps.items():
             running = state == "started"
             seconds = time.monotonic() - self._since if running else taken
-            beside = self._last_line if running else note
+            beside = self._last_line or note if running else note
             drawn.add_row(
                 Text(name),
                 Text("..." if running else state, style=STYLES.get(state, "")),
-                Text(f"{seconds:.0f} s" if state else "", justify="right"),
+                Text("" if seconds is None else f"{seconds:.0f} s", justify="right"),
                 Text(beside, "dim", no_wrap=True, overflow="ellipsis"),
             )
         return drawn

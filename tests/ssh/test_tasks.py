@@ -20,8 +20,8 @@ from tests.support.sshd import Sshd, free_port
 Serve = Callable[..., Sshd]
 
 TWO_GPUS = """\
-0, GPU-1, NVIDIA H100 80GB HBM3, 81559 MiB, 81000 MiB, 580.65.06, 9.0
-1, GPU-2, NVIDIA H100 80GB HBM3, 81559 MiB, 81000 MiB, 580.65.06, 9.0
+0, GPU-1, NVIDIA H100 80GB HBM3, 81559 MiB, 81000 MiB, 580.65.06, 9.0, Disabled
+1, GPU-2, NVIDIA H100 80GB HBM3, 81559 MiB, 81000 MiB, 580.65.06, 9.0, Disabled
 """
 
 

@@ -27,6 +27,8 @@ def facts(gpus: str = "", driver: str = "", **changes: Any) -> Facts:
     raw = {**json.loads(recorded("facts.json")), **changes}
     if gpus:
         raw["gpus"] = recorded(f"nvidia-smi/{gpus}.csv")
+        if (_RECORDED / f"nvidia-smi/{gpus}.list").exists():
+            raw["gpu_list"] = recorded(f"nvidia-smi/{gpus}.list")
     if driver:
         raw["gpus"] = raw["gpus"].replace("580.95.05", driver)
     return parse_facts(json.dumps(raw))
@@ -40,11 +42,20 @@ def ready_facts(
     done = {
         "uv": "/root/.pi/bin/uv",
         "tools": {**json.loads(recorded("facts.json"))["tools"], "cc": "/usr/bin/cc"},
-        "engines": [{"name": folder, "vllm_version": version}],
+        "engines": [{"name": folder, "vllm_version": version, "kernels": "downloaded"}],
         "links": {engine: folder},
         "models_path_exists": True,
+        "nvccs": [{"path": "/usr/local/cuda-13.0/bin/nvcc", "version": "13.0"}],
         "environment": [
-            digest(line) for line in lines({"HF_HOME": "/root/.pi/models", **(env or {})})
+            digest(line)
+            for line in lines(
+                {
+                    "HF_HOME": "/root/.pi/models",
+                    "CUDA_HOME": "/usr/local/cuda-13.0",
+                    "VLLM_USE_DEEP_GEMM": "1",
+                    **(env or {}),
+                }
+            )
         ],
     }
     return facts(gpus, **{**done, **changes})

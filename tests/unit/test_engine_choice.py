@@ -118,7 +118,7 @@ def test_a_release_can_be_asked_for_by_its_version(wish: str, driver: str, versi
 
 @pytest.mark.parametrize("wish", ["relase", "vllm==", "vllm==../x", "vllm==0.1 --pre", ""])
 def test_an_engine_that_nobody_knows_is_answered_with_those_there_are(wish: str) -> None:
-    with pytest.raises(PodfabError, match="release, cuda12, cpu, auto, vllm==VERSION"):
+    with pytest.raises(PodfabError, match="release, nightly, cuda12, cpu, auto, vllm==VERSION"):
         choose(wish, facts("1x-h100"), ENGINES)
 
 

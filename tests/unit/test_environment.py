@@ -9,12 +9,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fabfile.errors import UsageError
-from fabfile.plan.environment import digest, lines, pod_environment
+from fabfile.plan.environment import digest, lines, passed_on
 
 SHELLS = pytest.mark.parametrize("shell", ["bash", "dash"])
 
 
-def test_the_pod_gets_where_the_weights_are_and_what_names_mirrors_and_tokens() -> None:
+def test_the_pod_gets_what_names_mirrors_and_tokens_and_nothing_else() -> None:
     client = {
         "HF_TOKEN": "hf_1",
         "HF_ENDPOINT": "https://mirror",
@@ -26,8 +26,7 @@ def test_the_pod_gets_where_the_weights_are_and_what_names_mirrors_and_tokens() 
         "HF_HOME": "/home/me/hub",
         "PIP_FIND_LINKS": "",
     }
-    assert pod_environment(client, "/models") == {
-        "HF_HOME": "/models",
+    assert passed_on(client) == {
         "HF_TOKEN": "hf_1",
         "HF_ENDPOINT": "https://mirror",
         "PIP_INDEX_URL": "https://index",

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from fabfile.plan.catalog import gpu_type
-from fabfile.plan.hardware import QUERY, Gpu, parse_gpus
+from fabfile.plan.hardware import QUERY, Gpu, Hardware, parse_gpus, supported_cuda
 from fabfile.records.entries import GpuType
 
 from .given import SHIPPED, facts, recorded
@@ -23,23 +25,41 @@ from .given import SHIPPED, facts, recorded
         ("mixed", 2, "NVIDIA H100 PCIe", 81559, 81004, 9.0),
         ("8x-b200", 8, "NVIDIA B200", 183359, 182642, 10.0),
         ("not-available", 1, "NVIDIA GB10", None, None, 12.1),
-        ("one-lost", 1, "NVIDIA H100 80GB HBM3", 81559, 81004, 9.0),
     ],
 )
 def test_nvidia_smi_is_read(
     text: str, count: int, name: str, total: int | None, free: int | None, capability: float
 ) -> None:
-    gpus, driver, problem = parse_gpus(recorded(f"nvidia-smi/{text}.csv"))
-    assert [gpu.id for gpu in gpus] == list(range(count))
-    assert len({gpu.uuid for gpu in gpus}) == count
-    last = gpus[-1]
+    found = parse_gpus(recorded(f"nvidia-smi/{text}.csv"))
+    assert [gpu.id for gpu in found.gpus] == list(range(count))
+    assert len({gpu.uuid for gpu in found.gpus}) == count
+    last = found.gpus[-1]
     assert (last.name, last.memory_mib, last.free_mib, last.capability) == (
         name,
         total,
         free,
         capability,
     )
-    assert (driver, problem) == ("580.95.05", None)
+    assert (found.driver, found.problem, found.left_out) == ("580.95.05", None, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "usable", "words"),
+    [
+        ("one-lost", [0], ["Unable to determine the device handle for GPU1"]),
+        ("mig-on", [1], ["GPU 0 .* split by MIG \\(slices: 3g.40gb, 2g.20gb\\).* -i 0 -mig 0"]),
+        ("all-mig", [], ["GPU 0 .* split by MIG \\(slices: none made\\)"]),
+        ("error-state", [0], ["GPU 1 .*Unknown Error", "GPU 2 .*GPU requires reset"]),
+    ],
+)
+def test_a_gpu_that_can_not_be_used_is_named_with_the_reason(
+    text: str, usable: list[int], words: list[str]
+) -> None:
+    pod = facts(text)
+    assert [gpu.id for gpu in pod.gpus] == usable
+    assert pod.driver == "580.95.05"
+    for said, expected in zip(pod.left_out, words, strict=True):
+        assert re.search(expected, said)
 
 
 @pytest.mark.parametrize(
@@ -53,21 +73,40 @@ def test_nvidia_smi_is_read(
 def test_a_driver_that_does_not_answer_is_a_problem_and_not_a_pod_without_gpus(
     text: str, words: str
 ) -> None:
-    gpus, driver, problem = parse_gpus(recorded(f"nvidia-smi/{text}.csv"))
-    assert (gpus, driver) == ([], None)
-    assert problem is not None and words in problem
-    assert len(problem.splitlines()) == 1
+    found = parse_gpus(recorded(f"nvidia-smi/{text}.csv"))
+    assert (found.gpus, found.driver) == ([], None)
+    assert found.problem is not None and words in found.problem
+    assert len(found.problem.splitlines()) == 1
 
 
 def test_no_nvidia_smi_is_no_gpu_and_no_problem() -> None:
-    assert parse_gpus("") == ([], None, None)
+    assert parse_gpus("") == Hardware([], None, None)
 
 
 def test_a_value_that_nvidia_smi_does_not_know_is_unknown() -> None:
-    line = "0, GPU-1, Tesla T4, [Unknown Error], [N/A], 580.95.05, [Not Supported]\n"
-    gpus, _, problem = parse_gpus(line)
-    assert gpus == [Gpu(0, "GPU-1", "Tesla T4", None, None, None)]
-    assert problem is None
+    line = "0, GPU-1, Tesla T4, [N/A], [N/A], 580.95.05, [Not Supported], [N/A]\n"
+    assert parse_gpus(line) == Hardware(
+        [Gpu(0, "GPU-1", "Tesla T4", None, None, None)], "580.95.05", None
+    )
+
+
+@pytest.mark.parametrize(
+    ("driver", "cuda"),
+    [
+        ("610.43.02", (13, 3)),
+        ("700.1", (13, 3)),
+        ("580.65.06", (13, 0)),
+        ("579.99", (12, 9)),
+        ("570.124.06", (12, 8)),
+        ("535.183.01", (12, 2)),
+        ("525.60.13", (12, 0)),
+        ("470.57.02", None),
+        ("[N/A]", None),
+        (None, None),
+    ],
+)
+def test_a_driver_supports_a_cuda_version(driver: str | None, cuda: tuple[int, int] | None) -> None:
+    assert supported_cuda(driver) == cuda
 
 
 def test_the_question_has_the_columns_of_the_answer() -> None:

@@ -78,8 +78,8 @@ def test_what_a_pod_says_can_not_steer_the_terminal_from_a_table() -> None:
 def test_steps_without_a_terminal_are_a_line_each_in_their_order(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with Steps(["uv", "engine", "verify"]) as steps:
-        steps.step("engine", "ok", 0, "is there")
+    plan = [("uv", "todo", "fetch uv"), ("engine", "ok", "is there"), ("verify", "todo", "import")]
+    with Steps(plan) as steps:
         steps.step("uv", "started")
         steps.line("Downloading\x1b[K uv")
         steps.step("uv", "changed", 2.04, "uv 0.13.9")
@@ -87,8 +87,10 @@ def test_steps_without_a_terminal_are_a_line_each_in_their_order(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.splitlines() == [
+        "uv      todo      fetch uv",
+        "engine  ok        is there",
+        "verify  todo      import",
         "uv      changed    2.0 s  uv 0.13.9",
-        "engine  ok         0.0 s  is there",
         "verify  changed   61.0 s  vLLM 0.33.0",
     ]
 

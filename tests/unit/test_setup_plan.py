@@ -6,34 +6,51 @@ import pytest
 
 from fabfile.plan.engine import Choice, choose
 from fabfile.plan.facts import Facts
-from fabfile.plan.setup import SetupPlan, fitting_python, plan_setup
+from fabfile.plan.mount import Mount, parse_mount
+from fabfile.plan.packages import fitting_python
+from fabfile.plan.setup import SetupPlan, plan_setup
 
 from .given import SHIPPED, facts, ready_facts
 
-STEPS = ["preflight", "packages", "uv", "python", "engine", "storage", "environment", "verify"]
+STEPS = [
+    "preflight", "packages", "uv", "python", "engine", "kernels", "toolkit", "mount", "storage",
+    "environment", "verify",
+]  # fmt: skip
+NFS = parse_mount("sudo mount -t nfs -o nconnect=16 host:/share /mnt/models")
 
 
-def planned(pod: Facts, engine: str = "auto", **client: str) -> SetupPlan:
-    return plan_setup(pod, choose(engine, pod, SHIPPED.engines), client)
+def planned(
+    pod: Facts,
+    engine: str = "auto",
+    mount: Mount | None = None,
+    toolkit: str = "auto",
+    **client: str,
+) -> SetupPlan:
+    return plan_setup(pod, choose(engine, pod, SHIPPED.engines), client, mount, toolkit)
 
 
 def states(plan: SetupPlan) -> dict[str, str]:
     return {step.step: step.state for step in plan.steps}
 
 
-@pytest.mark.parametrize("gpus", ["", "8x-h100"])
-def test_a_bare_pod_gets_every_step_in_order(gpus: str) -> None:
-    plan = planned(facts(gpus))
+def test_a_bare_pod_gets_every_step_in_order() -> None:
+    plan = planned(facts("8x-h100", mounted=False), mount=NFS)
     assert [step.step for step in plan.steps] == STEPS
     assert plan.todo == STEPS[1:]
     assert plan.impossible is None
+
+
+def test_a_bare_pod_without_gpus_gets_nothing_of_cuda() -> None:
+    plan = planned(facts())
+    assert [step.step for step in plan.steps] == STEPS
+    assert plan.todo == [s for s in STEPS[1:] if s not in ("kernels", "toolkit", "mount")]
 
 
 @pytest.mark.parametrize(("gpus", "engine"), [("", "cpu"), ("8x-h100", "release")])
 def test_a_second_setup_has_nothing_to_do(gpus: str, engine: str) -> None:
     pod = ready_facts(engine, SHIPPED.engines[engine].version, gpus)
     plan = planned(pod)
-    assert states(plan) == dict.fromkeys(STEPS, "ok")
+    assert set(states(plan).values()) == {"ok", "skip"}
     assert plan.todo == []
 
 
@@ -49,8 +66,12 @@ def test_every_step_says_why() -> None:
         ({"models_path_exists": False}, ["storage"]),
         ({"links": {}}, ["verify"]),
         ({"links": {"release": "release-0.32.0"}}, ["verify"]),
-        ({"engines": [{"name": "release-0.32.0", "vllm_version": "0.32.0"}]},
-         ["python", "engine", "verify"]),
+        ({"engines": [{"name": "release-0.32.0", "vllm_version": "0.32.0", "kernels": ""}]},
+         ["python", "engine", "kernels", "verify"]),
+        ({"engines": [{"name": "release-0.33.0", "vllm_version": "0.33.0", "kernels": ""}]},
+         ["kernels"]),
+        ({"nvccs": []}, ["toolkit"]),
+        ({"certificates": False}, ["packages"]),
         ({"environment": []}, ["environment"]),
         ({"models_path": "/elsewhere"}, ["environment"]),
     ],
@@ -84,9 +105,9 @@ def test_a_token_that_is_no_longer_exported_here_stays_on_the_pod() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"arch": "riscv64"}, "riscv64"),
         ({"libc": "", "os": "Alpine Linux v3.20"}, "Alpine Linux v3.20 has no glibc"),
         ({"tools": {"bash": "/bin/bash", "sha256sum": "/bin/sha256sum"}}, "flock, setsid"),
+        ({"root_writable": False, "user": "me"}, "me may not write to /root/.pi"),
         ({"root_free_mib": 3072}, "3 GiB free"),
         ({"root_free_mib": 0}, "0 GiB free"),
     ],
@@ -176,5 +197,5 @@ def test_the_newest_python_that_the_engine_can_use_is_taken(
 def test_a_recipe_says_which_pythons_it_takes(specifier: str, admitted: list[str]) -> None:
     recipe = SHIPPED.engines["cpu"].model_copy(update={"python": specifier})
     for version in ("3.10", "3.11", "3.12", "3.13"):
-        found = fitting_python(facts(pythons=[python(version)]), Choice("cpu", recipe, ""))
+        found = fitting_python(facts(pythons=[python(version)]), Choice("cpu", recipe, "", "cpu-1"))
         assert bool(found) == (version in admitted)

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -377,9 +378,9 @@ def test_the_credentials_of_an_index_do_not_come_into_the_setups_log(tmp_path: P
 
 def test_a_setup_that_was_done_changes_nothing_when_it_runs_again(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    script = setup_script(a_setup(), str(root), ["storage", "environment"])
-    script = script.replace("models_path='/root/.pi/models'", f"models_path='{tmp_path}/models'")
-    (tmp_path / "environment").write_text("HF_HOME=/m\nHF_TOKEN='new one'\n")
+    plan = replace(a_setup(""), models_path=f"{tmp_path}/models", decided={"HF_HOME": "/m"})
+    script = setup_script(plan, str(root), ["storage", "environment"])
+    (tmp_path / "environment").write_text("HF_TOKEN='new one'\n")
     (tmp_path / "run.sh").write_text(script)
     root.mkdir()
     (root / "env").write_text("HF_TOKEN=old\nUV_INDEX=kept\n")

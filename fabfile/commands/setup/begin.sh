@@ -9,13 +9,11 @@ set -a
 # shellcheck disable=SC1091
 [ -f "${run:-}/environment" ] && . "$run/environment"
 set +a
-[ -n "${PIP_INDEX_URL:-}" ] && export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$PIP_INDEX_URL}"
-[ -n "${PIP_EXTRA_INDEX_URL:-}" ] && export UV_INDEX="${UV_INDEX:-$PIP_EXTRA_INDEX_URL}"
-[ -n "${PIP_FIND_LINKS:-}" ] && export UV_FIND_LINKS="${UV_FIND_LINKS:-$PIP_FIND_LINKS}"
 [ -f /etc/ssl/certs/ca-certificates.crt ] &&
   export SSL_CERT_FILE="${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}"
 export UV_CACHE_DIR="$root/cache/uv" UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-60}" UV_NO_PROGRESS=1
 export UV_PYTHON_INSTALL_DIR="$root/python" NO_COLOR=1 DEBIAN_FRONTEND=noninteractive
+export PIP_DISABLE_PIP_VERSION_CHECK=1
 mkdir -p "$root/bin" "$root/engines" "$root/cache" || exit 1
 
 # A step says once how it went: report ok|changed|skipped TEXT.
@@ -37,6 +35,23 @@ run_step() {
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# Each download gives up by itself: a mirror that hangs must not hang the setup.
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 \
+    -o Acquire::Retries=2 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30 "$@"
+}
+
+# fetch URL FILE, with whichever program is here
+fetch() {
+  if command -v curl >/dev/null; then
+    curl -fsSL --connect-timeout 5 --max-time 120 -o "$2" "$1"
+  elif command -v wget >/dev/null; then
+    wget -q --timeout=10 --tries=1 -O "$2" "$1"
+  else
+    return 1
+  fi
 }
 
 # The uv to use, or nothing: old ones do not know --excludes.

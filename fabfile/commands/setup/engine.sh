@@ -1,7 +1,7 @@
 # A venv counts as an engine when it holds the file podfab-engine, which only `verify` writes.
 step_engine() {
   local uv venv=$root/engines/$engine
-  if [ -f "$venv/podfab-engine" ]; then
+  if [ -f "$venv/podfab-engine" ] || [ -f "$venv/podfab-installed" ]; then
     report ok "$package $version is installed"
     return
   fi
@@ -9,41 +9,42 @@ step_engine() {
   # What an interrupted run left is not trusted; its downloads are still in uv's cache.
   "$uv" venv --quiet --clear --python "$python" "$venv"
   if ! install_engine; then
-    echo "$package==$version could not be installed from $(index_name)" >&2
-    echo "if the pod does not reach it, name another in PIP_INDEX_URL and run setup again" >&2
+    echo "$package $version could not be installed from $(index_name)${index:+ and $index}" >&2
+    advise_index "$index_from"
     return 1
   fi
   if [ -n "$metadata_version" ]; then
     stub_metadata "$venv"
   fi
+  printf '%s\n' "$engine_environment" >"$venv/podfab-env"
+  : >"$venv/podfab-installed"
   report changed "$package $version"
 }
 
-# Without what may stand in it as user and password.
-index_name() {
-  if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
-    echo "the Python package index"
-  else
-    printf '%s\n' "$UV_DEFAULT_INDEX" | sed 's#//[^/@]*@#//#'
-  fi
-}
-
 install_engine() {
-  local options=(--python "$venv/bin/python")
-  if [ -n "$excludes" ]; then
-    printf '%s\n' "$excludes" | tr ' ' '\n' >"$root/cache/excludes"
+  local options=(--python "$venv/bin/python") wanted=("$package==$version")
+  if [ "$version" = latest ]; then
+    wanted=("$package")
+    options+=(--prerelease allow)
+  fi
+  wanted+=("${also[@]}")
+  if [ -n "$index" ]; then
+    options+=(--index "$index")
+  fi
+  if [ ${#excludes[@]} -gt 0 ]; then
+    printf '%s\n' "${excludes[@]}" >"$root/cache/excludes"
     options+=(--excludes "$root/cache/excludes")
   fi
   if [ -z "$torch_backend" ]; then
-    "$uv" pip install "${options[@]}" "$package==$version"
+    "$uv" pip install "${options[@]}" "${wanted[@]}"
     return
   fi
   # Where an index or a folder of wheels has the right torch, PyTorch's own index is not needed.
   if [ -n "${UV_FIND_LINKS:-}${UV_DEFAULT_INDEX:-}${UV_INDEX:-}" ] &&
-    "$uv" pip install "${options[@]}" "$package==$version"; then
+    "$uv" pip install "${options[@]}" "${wanted[@]}"; then
     return
   fi
-  "$uv" pip install "${options[@]}" --torch-backend "$torch_backend" "$package==$version"
+  "$uv" pip install "${options[@]}" --torch-backend "$torch_backend" "${wanted[@]}"
 }
 
 # The `vllm` command asks for the version of a distribution of that name; other builds have none.

@@ -1,9 +1,18 @@
 step_packages() {
-  if command -v cc >/dev/null; then
-    report ok "a C compiler is there"
+  local name missing=()
+  for name in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+  done
+  if [ ${#missing[@]} = 0 ]; then
+    report ok "nothing is missing"
     return
   fi
-  as_root apt-get -o DPkg::Lock::Timeout=120 update -qq
-  as_root apt-get -o DPkg::Lock::Timeout=120 install -y -qq build-essential
-  report changed "build-essential"
+  # Lists that can not be renewed may still name what is wanted.
+  apt_get update -qq || echo "apt's lists could not be renewed" >&2
+  if ! apt_get install -y -qq --no-install-recommends "${missing[@]}"; then
+    echo "apt could not install: ${missing[*]}" >&2
+    echo "see above; its sources are in /etc/apt, a proxy is named in /etc/apt/apt.conf" >&2
+    return 1
+  fi
+  report changed "${missing[*]}"
 }

@@ -1,14 +1,24 @@
 step_python() {
-  local uv
+  local uv version
   uv=$(usable_uv)
-  if "$uv" python find --no-python-downloads "$python" 2>/dev/null; then
-    report ok "$("$uv" python find --no-python-downloads "$python")"
+  if python_found; then return; fi
+  if timeout 600 "$uv" python install "$python"; then
+    report changed "$("$uv" python find "$python")"
     return
   fi
-  if ! timeout 600 "$uv" python install "$python"; then
-    echo "uv could not fetch a Python $python (it comes from GitHub)" >&2
-    echo "install one on the pod, or name a mirror in UV_PYTHON_INSTALL_MIRROR" >&2
-    return 1
-  fi
-  report changed "$("$uv" python find "$python")"
+  echo "uv could not fetch a Python $python (it comes from GitHub); looking in the system's packages"
+  for version in "${python_versions[@]}"; do
+    apt-cache show "python$version-dev" >/dev/null 2>&1 || continue
+    apt_get install -y -qq --no-install-recommends "python$version" "python$version-dev" || continue
+    if python_found; then return; fi
+  done
+  echo "no Python $python: neither GitHub nor the system's packages gave one" >&2
+  echo "install one on the pod, or name a mirror in UV_PYTHON_INSTALL_MIRROR" >&2
+  return 1
+}
+
+python_found() {
+  local path
+  path=$("$uv" python find --no-python-downloads "$python" 2>/dev/null) || return 1
+  report ok "$path"
 }

@@ -5,37 +5,45 @@ step_uv() {
     report ok "$uv"
     return
   fi
-  if command -v curl >/dev/null && fetch_installer; then
-    echo "installing uv with its standalone installer"
-    env UV_UNMANAGED_INSTALL="$root/bin" timeout 120 sh "$root/cache/uv-installer.sh" || true
+  # Who names an index has a reason to stay with it.
+  if [ -n "${UV_DEFAULT_INDEX:-}${UV_FIND_LINKS:-}" ]; then
+    with_pip || with_installer || true
+  else
+    with_installer || with_pip || true
   fi
   uv=$(usable_uv)
   if [ -z "$uv" ]; then
-    echo "the standalone installer is out of reach; installing uv with pip"
-    install_with_pip || true
-    uv=$(usable_uv)
-  fi
-  if [ -z "$uv" ]; then
-    echo "uv could not be installed: neither https://astral.sh/uv nor pip's index gave it" >&2
-    echo "set PIP_INDEX_URL to an index that this pod reaches, or install uv on the pod" >&2
+    echo "uv could not be installed: neither https://astral.sh/uv nor $(index_name) gave it" >&2
+    advise_index
     return 1
   fi
   report changed "$("$uv" --version), $uv"
 }
 
-fetch_installer() {
-  curl -fsSL --connect-timeout 5 --max-time 60 -o "$root/cache/uv-installer.sh" \
-    https://astral.sh/uv/install.sh
+with_installer() {
+  fetch https://astral.sh/uv/install.sh "$root/cache/uv-installer.sh" || return 1
+  echo "installing uv with its standalone installer"
+  env UV_UNMANAGED_INSTALL="$root/bin" timeout 300 sh "$root/cache/uv-installer.sh" || return 1
+  [ -n "$(usable_uv)" ]
 }
 
-install_with_pip() {
-  local python
-  python=$(command -v python3) || { echo "no python3 here either" >&2; return 1; }
-  if ! "$python" -m venv --clear "$root/uv"; then
-    echo "python3 lacks its venv module; trying the package python3-venv"
-    as_root apt-get -o DPkg::Lock::Timeout=120 update -qq &&
-      as_root apt-get -o DPkg::Lock::Timeout=120 install -y -qq python3-venv &&
-      "$python" -m venv --clear "$root/uv" || return 1
+with_pip() {
+  local python options=(-q --retries 2 --timeout 30)
+  python=$(command -v python3) || { pip_from_apt && python=$(command -v python3); } || return 1
+  echo "installing uv with pip"
+  if "$python" -m venv --clear "$root/uv" 2>/dev/null ||
+    { pip_from_apt && "$python" -m venv --clear "$root/uv"; }; then
+    "$root/uv/bin/pip" install "${options[@]}" uv || return 1
+  else
+    rm -rf "$root/uv"
+    "$python" -m pip install "${options[@]}" --target "$root/uv" uv || return 1
   fi
-  "$root/uv/bin/pip" install -q --disable-pip-version-check --retries 2 uv
+  [ -n "$(usable_uv)" ]
+}
+
+pip_from_apt() {
+  command -v apt-get >/dev/null || return 1
+  [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || return 1
+  echo "python3 with its venv module is missing; installing the package python3-venv"
+  apt_get update -qq && apt_get install -y -qq --no-install-recommends python3 python3-venv
 }

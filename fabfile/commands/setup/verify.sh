@@ -2,7 +2,12 @@ step_verify() {
   local venv=$root/engines/$engine found
   if [ ! -f "$venv/podfab-engine" ]; then
     found=$(cd "$root" && "$venv/bin/python" -c 'import vllm; print(vllm.__version__)' | tail -n 1)
-    [ -n "$found" ]
+    if [ -z "$found" ]; then
+      # What can not be imported is installed anew next time.
+      rm -f "$venv/podfab-installed"
+      echo "vLLM was installed and can not be imported; see above" >&2
+      return 1
+    fi
     printf '%s\n' "$found" >"$venv/podfab-engine.new"
     mv "$venv/podfab-engine.new" "$venv/podfab-engine"
   fi
