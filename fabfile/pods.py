@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+
 import invoke
 
 from . import cli, screen
 from .cli import task
 from .errors import PodfabError
 from .records import pods
-from .target import find
+from .target import find, place, target
 
 
 @task(name="list", default=True, json=cli.JSON)
@@ -52,19 +56,26 @@ def active(c: invoke.Context, name: str) -> None:
     screen.say(f"{name} is active")
 
 
-@task(name_="the pod to forget")
-def remove(c: invoke.Context, name: str) -> None:
-    """Forget a pod and its host key; nothing is changed on the pod itself.
+@task(name_="the pod to forget", purge="also remove our folder from the pod, weights in it too")
+def remove(c: invoke.Context, name: str, purge: bool = False) -> None:
+    """Forget a pod and its host key; without --purge nothing is changed on the pod itself.
 
-    Example: inv pods.remove dc1
+    Examples:
+      inv pods.remove dc1
+      inv pods.remove dc1 --purge
     """
+    pod = pods.load().get(name)
+    if purge:
+        from .upkeep import purge as remove_ours
+
+        remove_ours(name, pod)
     with pods.edit() as known:
         pod = known.get(name)
         del known.pods[name]
         if known.active == name:
             known.active = next(iter(known.pods), None)
     _forget_key(pod)
-    if pod.models:
+    if pod.models and not purge:
         names = ", ".join(pod.models)
         screen.say(f"warning: {names} may still run on {name}; nothing there was stopped")
     screen.say(f"{name} is forgotten" + (f"; {known.active} is active" if known.active else ""))
@@ -85,6 +96,111 @@ def trust(c: invoke.Context, name: str) -> None:
         raise PodfabError(f"{name} is this machine; it has no host key")
     _forget_key(pod)
     reach(name, pod.ssh, pod.root).open()
+
+
+@task(command="what to run there, as one word: quote it", pod=cli.POD)
+def run(c: invoke.Context, command: str, pod: str = "") -> None:
+    """Run a command on a pod; its output and its exit code are ours.
+
+    Examples:
+      inv pods.run "nvidia-smi"
+      inv pods.run "df -h | grep workspace" --pod=dc1
+    """
+    from .commands import upkeep as commands
+
+    where = target(c, pod)
+    code = where.pod.execute(commands.run(command), sys.stdout.buffer, sys.stderr.buffer)
+    if code:
+        raise invoke.Exit(code=code)
+
+
+@task(pod=cli.POD)
+def shell(c: invoke.Context, pod: str = "") -> None:
+    """Open a shell on a pod, with the real ssh.
+
+    Example: inv pods.shell --pod=dc1
+    """
+    from .remote.shell import ssh_words
+
+    where = target(c, pod)
+    local = where.pod.address.is_local
+    words = [os.environ.get("SHELL") or "sh"] if local else ssh_words(where.pod.address)
+    if not shutil.which(words[0]):
+        raise PodfabError(f"{words[0]} is not installed here; your package for it: openssh-client")
+    sys.stdout.flush()
+    os.execvp(words[0], words)
+
+
+@task(pod=cli.POD)
+def sync(c: invoke.Context, pod: str = "") -> None:
+    """Make a pod's record anew from what is and runs on it, whoever started it.
+
+    With `fab -H`, also of a pod that is not known here: the record was lost, or made elsewhere.
+
+    Examples:
+      inv pods.sync
+      fab -H root@1.2.3.4:40022 pods.sync
+    """
+    from .upkeep import read_back
+
+    known = pods.load()
+    name, ssh = place(c, pod, known)
+    found = read_back(name, ssh, known.pods.get(name))
+    with pods.edit() as known:
+        known.pods[name] = found
+        known.active = known.active or name
+    running = ", ".join(found.models) or "no model"
+    screen.say(f"{name}: engine {found.engine} {found.vllm_version}, {running} runs")
+
+
+@task(
+    engines="remove engines that are not in use, and uv's download cache",
+    runs="remove what old runs left: scripts and logs",
+    model="remove the weights of this model",
+    pod=cli.POD,
+)
+def clean(
+    c: invoke.Context, engines: bool = False, runs: bool = False, model: str = "", pod: str = ""
+) -> None:
+    """Free disk on a pod; without a flag, only show what could go and how much that is.
+
+    Examples:
+      inv pods.clean
+      inv pods.clean --engines --runs
+      inv pods.clean --model=Qwen/Qwen3-8B
+    """
+    from .plan.clean import chosen
+    from .upkeep import remove as remove_waste
+    from .upkeep import waste
+
+    where = target(c, pod)
+    facts, things = waste(where)
+    asked = engines or runs or bool(model)
+    shown = chosen(things, facts, engines, runs, model) if asked else things
+    rows = [(thing.kind, thing.name, screen.size(thing.kib), thing.path) for thing in shown]
+    screen.table(("kind", "what", "size", "folder"), rows)
+    if asked:
+        remove_waste(where, shown)
+
+
+@task(pod=cli.POD, json=cli.JSON)
+def doctor(c: invoke.Context, pod: str = "", json: bool = False) -> None:
+    """Examine a pod: a verdict for each thing that it needs, and the fix; exit 1 if one is wrong.
+
+    Example: inv pods.doctor
+    """
+    from .upkeep import examine
+
+    where = target(c, pod)
+    facts, checks = examine(where)
+    wrong = [check.check for check in checks if check.ok is False]
+    if json:
+        rows = [vars(check) for check in checks]
+        screen.document({"pod": where.name, "ok": not wrong, "facts": facts, "checks": rows})
+    else:
+        screen.checks(checks)
+    if wrong:
+        raise PodfabError(f"{where.name} is not well: {', '.join(dict.fromkeys(wrong))}")
 
 
 def _forget_key(pod: pods.Pod) -> None:

@@ -176,17 +176,9 @@ def _lines(events: Iterable[Log | News]) -> Iterator[tuple[str, str | None]]:
 
 def record(name: str, ssh: str, facts: Facts, plan: SetupPlan) -> None:
     """Write down what the pod is now; the first pod becomes the active one."""
+    mount = plan.mount.text if plan.mount else None
     with pods.edit() as known:
-        known.pods[name] = pods.Pod(
-            ssh=ssh,
-            root=facts.root,
-            engine=plan.engine.name,
-            vllm_version=facts.engines.get(plan.engine.folder),
-            models_path=facts.models_path,
-            mount=plan.mount.text if plan.mount else None,
-            gpus=[pods.Gpu(gpu.id, gpu.name, gpu.memory_mib) for gpu in facts.gpus],
-            models=_running(facts),
-        )
+        known.pods[name] = described(ssh, facts, plan.engine.name, mount)
         known.active = known.active or name
         is_active = known.active == name
     gpus = f"{len(facts.gpus)} x {facts.gpus[0].name}" if facts.gpus else "no GPU"
@@ -194,16 +186,26 @@ def record(name: str, ssh: str, facts: Facts, plan: SetupPlan) -> None:
     screen.say(f"{name} is ready: vLLM {facts.engines.get(plan.engine.folder)}, {gpus}{use}")
 
 
-def _running(facts: Facts) -> dict[str, pods.Served]:
-    """Return the models that run on the pod, whoever started them."""
-    return {
-        job.name: pods.Served(
-            model=job.details["model"],
-            port=job.details.get("port"),
-            gpus=job.details.get("gpus") or [],
-            pid=job.pid,
-            started=job.details.get("started"),
-        )
-        for job in facts.jobs
-        if job.alive and job.details.get("kind") == "serve" and job.details.get("model")
-    }
+def described(ssh: str, facts: Facts, engine: str, mount: str | None) -> pods.Pod:
+    """Return the record of a pod as its facts tell it, with what runs there, whoever began it."""
+    serving = [job for job in facts.jobs if job.alive and job.details.get("kind") == "serve"]
+    return pods.Pod(
+        ssh=ssh,
+        root=facts.root,
+        engine=engine,
+        vllm_version=facts.engines.get(facts.links.get(engine, "")),
+        models_path=facts.models_path,
+        mount=mount,
+        gpus=[pods.Gpu(gpu.id, gpu.name, gpu.memory_mib) for gpu in facts.gpus],
+        models={
+            job.name: pods.Served(
+                model=job.details["model"],
+                port=job.details.get("port"),
+                gpus=job.details.get("gpus") or [],
+                pid=job.pid,
+                started=job.details.get("started"),
+            )
+            for job in serving
+            if job.details.get("model")
+        },
+    )

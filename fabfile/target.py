@@ -13,7 +13,7 @@ from .errors import PodfabError, UsageError
 from .hosts import RAW
 from .records import pods, settings
 from .records.home import state_dir
-from .records.names import unknown
+from .records.names import derived, unknown
 
 if TYPE_CHECKING:
     from .remote.address import Address
@@ -77,6 +77,21 @@ def find(known: pods.Pods, text: str) -> str:
             if _same_place(parse(pod.ssh), place):
                 return name
     raise unknown(text, "pod", known.pods, f"set it up first: fab -H {text} setup")
+
+
+def place(c: invoke.Context, pod: str, known: pods.Pods) -> tuple[str, str]:
+    """Return name and ssh string of the pod that is meant; one of `fab -H` may be unknown."""
+    from .remote.address import parse
+
+    text = pod or host(c, known)
+    try:
+        name = find(known, text)
+    except PodfabError:
+        if pod or not text:
+            raise
+        address = parse(text)
+        return derived(address.host), str(address)
+    return name, known.get(name).ssh
 
 
 def reach(name: str, ssh: str, root: str | None) -> Pod:

@@ -126,6 +126,8 @@ sudo_kind() {
   else echo none; fi
 }
 
+# Where the weights are is known on the pod, when the client does not know it.
+[ -z "$models_path" ] && [ -f "$root/env" ] && models_path=$(HF_HOME=; . "$root/env"; echo "$HF_HOME")
 case $models_path in
   '') models_path=$root/models ;;
   \~/*) models_path=$HOME/${models_path#\~/} ;;

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, BinaryIO
 
 import invoke
 from invoke.exceptions import CommandTimedOut, ThreadException
@@ -17,7 +17,7 @@ from ..errors import ConnectionLost, PodfabError, RemoteFailed, Unreachable
 from ..records.settings import Settings
 from .address import Address
 from .connect import connect
-from .runner import LocalRunner, Sink
+from .runner import LocalRunner, Sink, Through
 
 # The script comes on stdin, by its length: nothing of it stands in argv, and any login shell can
 # read this line. What stays open of stdin then tells the script that its client is still there.
@@ -95,14 +95,30 @@ class Pod:
 
         Raises ConnectionLost when the connection breaks before the script has ended.
         """
+        yield from self._streamed(script)
+
+    def execute(self, script: str, out: BinaryIO, err: BinaryIO) -> int:
+        """Run a script, write what it prints as it comes, and return its exit code.
+
+        Raises ConnectionLost when the connection breaks before the script has ended.
+        """
+        chunks = self._streamed(script, err_stream=Through(err))
+        while True:
+            try:
+                out.write(next(chunks))
+                out.flush()
+            except StopIteration as end:
+                return int(end.value) if end.value >= 0 else 255
+
+    def _streamed(self, script: str, **options: Any) -> Generator[bytes, None, int]:
         sink = Sink()
         try:
-            promise = self._start(script, asynchronous=True, out_stream=sink)
+            promise = self._start(script, asynchronous=True, out_stream=sink, **options)
         except (SSHException, OSError, EOFError) as error:
             raise self._lost(error) from error
-        finished = False
+        finished = marked = False
         try:
-            yield from self._after_mark(sink)
+            marked = yield from self._after_mark(sink)
             finished = True
         finally:
             sink.close()
@@ -112,6 +128,9 @@ class Pod:
                 result = promise.join()
         if self._is_gone(result):
             raise self._lost()
+        if not marked:
+            self._expect_mark(b"", result.stderr)
+        return int(result.exited)
 
     @contextmanager
     def forward(self, port: int) -> Iterator[int]:
@@ -155,8 +174,8 @@ class Pod:
             **options,
         )
 
-    def _after_mark(self, sink: Sink) -> Iterator[bytes]:
-        """Skip what login files print before the script begins."""
+    def _after_mark(self, sink: Sink) -> Generator[bytes, None, bool]:
+        """Skip what login files print before the script begins; tell whether it began."""
         mark, seen = f"{_MARK}\n".encode(), b""
         chunks = iter(sink)
         for chunk in chunks:
@@ -164,7 +183,8 @@ class Pod:
             if mark in seen:
                 yield seen.partition(mark)[2]
                 yield from chunks
-                return
+                return True
+        return False
 
     def _expect_mark(self, output: bytes, stderr: str) -> bytes:
         before, mark, after = output.partition(f"{_MARK}\n".encode())

@@ -10,7 +10,7 @@ import codecs
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, BinaryIO
 
 from fabric.runners import Remote
 from invoke.runners import Local
@@ -57,6 +57,17 @@ class Sink:
                 continue
 
 
+class Through:
+    """Write output to a binary file as it comes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        self._file.write(text.encode("latin-1"))
+        self._file.flush()
+
+
 class Swift:
     """Mixed into Invoke's runners: linear output, whole characters, stdin at once."""
 
@@ -89,6 +100,12 @@ class Swift:
         finally:
             if isinstance(output, Sink):
                 output.end()
+
+    def handle_stderr(self, buffer_: list[str], hide: bool, output: Any) -> None:
+        if not isinstance(output, Through):
+            return super().handle_stderr(buffer_, hide, output)  # type: ignore[misc]
+        for text in self.read_proc_output(self.read_proc_stderr):  # type: ignore[attr-defined]
+            output.write(text)
 
     def handle_stdin(self, input_: Any, output: Any, echo: bool = False) -> None:
         """Write a given text at once and leave stdin open: its end tells that we left."""

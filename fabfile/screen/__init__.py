@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..plan.doctor import Check
     from ..plan.rows import Row
 
 STYLES = {
     "ok": "green", "changed": "green", "ready": "green", "done": "green",
     "todo": "yellow", "skip": "dim", "skipped": "dim", "started": "yellow",
-    "failed": "red", "impossible": "red", "unreachable": "red",
+    "wrong": "red", "failed": "red", "impossible": "red", "unreachable": "red",
 }  # fmt: skip
 
 
@@ -88,6 +89,21 @@ def models(rows: Iterable[Row]) -> None:
     for row in rows:
         if row.cause:
             say(f"{row.name or row.pod}: {plain(row.cause)}" + (f"; {row.fix}" if row.fix else ""))
+
+
+def checks(found: Iterable[Check]) -> None:
+    """Print the table of checks, and how to mend what is wrong below it."""
+    found = list(found)
+    words = {True: "ok", False: "wrong", None: "-"}
+    table(("check", "", "detail"), [(c.check, words[c.ok], plain(c.detail)) for c in found])
+    for check in found:
+        if check.fix and check.ok is not True:
+            say(f"{check.check}: {plain(check.fix)}")
+
+
+def size(kib: int) -> str:
+    """Write a size as people do."""
+    return f"{kib / 1024**2:.1f} GiB" if kib >= 1024**2 else f"{kib / 1024:.0f} MiB"
 
 
 def connection(row: Row) -> None:

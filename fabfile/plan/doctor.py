@@ -1,0 +1,216 @@
+"""What a pod needs to serve well, each need with a verdict and a fix."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..records.entries import Engine
+from . import space
+from .facts import Facts, version
+from .hardware import supported_cuda
+from .packages import missing_packages
+
+SHOWN = (
+    "user", "hostname", "os", "arch", "glibc", "rights", "driver", "gpus", "left_out", "root",
+    "root_free_mib", "models_path", "models_free_mib", "memory_mib", "shm_mib", "volumes",
+    "engines", "links",
+)  # fmt: skip
+CLOCK_SECONDS = 60  # certificates and tokens are refused when clocks differ by more than that
+ROOT_MIB = 5 * 1024
+MODELS_MIB = 20 * 1024
+MEMORY_MIB = 8 * 1024
+
+
+@dataclass(frozen=True)
+class Check:
+    """A need of a pod; `ok` is None when it can not be told, or does not matter by itself."""
+
+    check: str
+    ok: bool | None
+    detail: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What only the doctor asks a pod for."""
+
+    gpu_processes: list[list[str]]
+    keys: dict[str, str]
+    network: dict[str, dict[str, Any]] | None
+
+
+def parse_examination(text: str) -> Examination:
+    """Read the second document of the doctor's script. Raises ValueError when it is none."""
+    raw = json.loads(text, strict=False)
+    lines = [line.split(",") for line in raw["gpu_processes"].splitlines()]
+    processes = [[word.strip() for word in words] for words in lines if len(words) >= 5]
+    return Examination(processes, raw["keys"], raw["network"])
+
+
+def examine(
+    facts: Facts,
+    found: Examination,
+    engine: str,
+    engines: Mapping[str, Engine],
+    ahead: float,
+    key_digest: str,
+) -> list[Check]:
+    """Judge a pod; `engine` is the one of its record, `ahead` how many seconds its clock is."""
+    checks = [
+        _system(facts),
+        _driver(facts, engines),
+        *_gpus(facts),
+        _engine(facts, engine),
+        _packages(facts),
+        _room("disk", facts.root, facts.root_free_mib, ROOT_MIB, facts),
+        _room("models", facts.models_path, facts.models_free_mib, MODELS_MIB, facts),
+        _memory(facts),
+        _shm(facts),
+        _clock(ahead),
+        *_network(found.network),
+        _processes(facts, found.gpu_processes),
+        _keys(found.keys, key_digest),
+        _setup(facts),
+    ]
+    return [check for check in checks if check]
+
+
+def _system(facts: Facts) -> Check:
+    rights = {"root": "", "passwordless": " with sudo", "none": " without root"}[facts.rights]
+    detail = f"{facts.os}, {facts.arch}, {facts.user}{rights} on {facts.hostname}"
+    if facts.glibc is None:
+        return Check("system", False, detail + ", no glibc", "take an Ubuntu or Debian image")
+    return Check("system", True, detail)
+
+
+def _driver(facts: Facts, engines: Mapping[str, Engine]) -> Check | None:
+    if not facts.driver:
+        return None
+    cuda = supported_cuda(facts.driver)
+    detail = f"{facts.driver}, CUDA {cuda[0]}.{cuda[1]}" if cuda else facts.driver
+    newest, oldest = engines["release"].min_driver or 0, engines["cuda12"].min_driver or 0
+    has = version(facts.driver)[:1]
+    ask = f"ask the provider for a pod with driver {newest} or newer"
+    if has < (oldest,):
+        return Check("driver", False, f"{detail}: too old for any vLLM", ask)
+    if has < (newest,):
+        last = engines["cuda12"].version
+        return Check("driver", True, f"{detail}: vLLM {last} at most; {ask} for the current one")
+    return Check("driver", True, detail)
+
+
+def _gpus(facts: Facts) -> list[Check]:
+    if facts.gpu_problem:
+        fix = "restart the pod, or ask the provider for one with a working driver"
+        return [Check("gpus", False, facts.gpu_problem, fix)]
+    names = [gpu.name for gpu in facts.gpus]
+    count = ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names)) or "none"
+    left_out = [Check("gpus", False, *said.rpartition("; ")[::2]) for said in facts.left_out]
+    return [Check("gpus", True if facts.gpus else None, count), *left_out]
+
+
+def _engine(facts: Facts, name: str) -> Check:
+    folder = facts.links.get(name, name)
+    if folder in facts.engines:
+        return Check("engine", True, f"{folder}, vLLM {facts.engines[folder]}")
+    there = ", ".join(facts.engines) or "none is installed"
+    return Check("engine", False, f"{name or 'none'} is not installed ({there})", "run setup")
+
+
+def _packages(facts: Facts) -> Check:
+    missing = missing_packages(facts, None)
+    if not missing:
+        return Check("packages", True, "a C compiler and certificates are there")
+    words = " ".join(missing)
+    fix = f"apt-get install {words}" if facts.rights == "none" else "run setup"
+    return Check("packages", False, f"missing: {words}", fix)
+
+
+def _room(check: str, path: str, free: int | None, least: int, facts: Facts) -> Check:
+    detail = f"{path}: {space.gib(free)} free"
+    if free is None or free >= least:
+        return Check(check, None if free is None else True, detail)
+    better = space.advice(facts)
+    return Check(check, False, detail, "inv pods.clean" + (f"; {better}" if better else ""))
+
+
+def _memory(facts: Facts) -> Check:
+    mib = facts.memory_mib
+    if mib is None or mib >= MEMORY_MIB:
+        return Check("memory", None if mib is None else True, f"{space.gib(mib)} of RAM")
+    return Check("memory", False, f"{space.gib(mib)} of RAM", "vLLM wants 8 GiB; rent more")
+
+
+def _shm(facts: Facts) -> Check:
+    warning = space.shm_warning(facts)
+    if warning:
+        detail, _, fix = warning.rpartition("; ")
+        return Check("shm", False, detail, fix)
+    return Check("shm", True, f"/dev/shm has {facts.shm_mib} MiB")
+
+
+def _clock(ahead: float) -> Check:
+    if abs(ahead) <= CLOCK_SECONDS:
+        return Check("clock", True, f"within {CLOCK_SECONDS} s of this machine's")
+    side = "ahead of" if ahead > 0 else "behind"
+    detail = f"{abs(ahead):.0f} s {side} this machine's"
+    return Check("clock", False, detail, "set it: sudo timedatectl set-ntp true; or restart it")
+
+
+def _network(network: dict[str, dict[str, Any]] | None) -> list[Check]:
+    if network is None:
+        return [Check("hub", None, "no Python on the pod to ask with; run setup first")]
+    checks = []
+    for name, variable in (("hub", "HF_ENDPOINT"), ("index", "PIP_INDEX_URL")):
+        said = network[name]
+        if said["status"] is None:
+            fix = f"export {variable}=URL of one that it reaches, and run setup"
+            checks.append(Check(name, False, f"{said['url']}: {said['error']}", fix))
+        else:
+            checks.append(Check(name, True, f"{said['url']} answers"))
+    return [*checks, _token(network.get("token"))]
+
+
+def _token(said: dict[str, Any] | None) -> Check:
+    fix = "export HF_TOKEN=hf_... and run setup"
+    if said is None:
+        return Check("token", None, "no HF_TOKEN on the pod; only gated models need one", fix)
+    if said["status"] == 200:
+        return Check("token", True, "the hub accepts it")
+    if said["status"] in (401, 403):
+        return Check("token", False, "the hub refuses it", fix)
+    return Check("token", None, f"the hub says nothing of it ({said['status'] or said['error']})")
+
+
+def _processes(facts: Facts, processes: list[list[str]]) -> Check | None:
+    if not facts.gpus:
+        return None
+    strangers = [words for words in processes if words[0] == "other"]
+    if not strangers:
+        return Check("processes", True, "nothing but ours is on the GPUs")
+    shown = ", ".join(f"{words[1]} ({words[-1]}, {words[3]})" for words in strangers)
+    return Check("processes", False, f"others on the GPUs: {shown}", "end them: kill PID")
+
+
+def _keys(keys: Mapping[str, str], digest: str) -> Check | None:
+    if not keys:
+        return None
+    others = sorted(name for name, found in keys.items() if found != digest)
+    if not others:
+        return Check("key", True, "all models have this machine's API key")
+    names = ", ".join(others)
+    fix = "stop them and start them here, or export their key as PI_API_KEY"
+    return Check("key", False, f"another API key than this machine's: {names}", fix)
+
+
+def _setup(facts: Facts) -> Check | None:
+    for job in facts.jobs:
+        if job.name == "_setup" and job.alive:
+            return Check("setup", None, "a setup is running")
+        if job.name == "_setup" and job.exit != 0:
+            return Check("setup", False, f"the last one ended with {job.exit}", "run setup")
+    return None
