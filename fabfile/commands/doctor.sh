@@ -16,7 +16,7 @@ gpu_processes() {
 keys_json() { # digests only
   separator=
   for run in "$root"/jobs/[!_]*/current; do
-    [ -f "$run/env" ] && alive "$run" || continue
+    { [ -f "$run/env" ] && alive "$run"; } || continue
     job=${run%/current}
     digest=$(VLLM_API_KEY=; . "$run/env"; printf '%s' "$VLLM_API_KEY" | sha256sum)
     printf '%s%s:"%s"' "$separator" "$(str "${job##*/}")" "${digest%% *}"

@@ -14,6 +14,7 @@ HELPERS = {
     "mount.cifs": "cifs-utils",
     "sshfs": "sshfs",
 }
+_SECRET = re.compile(r"(^|,|--)(pass|passwd|password2?|token|secret)=", re.IGNORECASE)
 _EXAMPLE = 'for example --mount="sudo mount -t nfs host:/share /mnt/models"'
 
 
@@ -52,7 +53,7 @@ def parse_mount(text: str) -> Mount:
         words = words[1:]
     if any(re.fullmatch(r"[|&;<>]+", word) or word.endswith(";") for word in words):
         raise UsageError(f"--mount is one command without shell operators; {_EXAMPLE}")
-    if any(re.search(r"(^|,)(pass(word)?|token|secret)[^,=]*=", w, re.IGNORECASE) for w in words):
+    if any(_SECRET.search(word) for word in words):
         raise UsageError(
             "--mount holds a password, which would be kept; put it into a file on the pod: "
             "-o credentials=FILE"

@@ -16,7 +16,7 @@ def missing_packages(facts: Facts, mount: Mount | None) -> dict[str, str]:
         missing["curl"] = "uv has to be fetched"
     if not facts.certificates:
         missing["ca-certificates"] = "downloads are checked"
-    if mount and mount.helper and mount.helper not in facts.tools:
+    if mount and not facts.mounted and mount.helper and mount.helper not in facts.tools:
         missing[HELPERS[mount.helper]] = "the mount needs it"
     return missing
 

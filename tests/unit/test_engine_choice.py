@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fabfile.errors import PodfabError
-from fabfile.plan.engine import choose
+from fabfile.plan.engine import choose, wished
 from fabfile.records.entries import Engine
 
 from .given import SHIPPED, facts
@@ -125,3 +125,71 @@ def test_an_engine_that_nobody_knows_is_answered_with_those_there_are(wish: str)
 def test_a_recipe_of_the_users_can_be_asked_for_by_its_name() -> None:
     mine = Engine(package="vllm-mine", version="1", python=">=3.11")
     assert choose("mine", facts("1x-h100"), {**ENGINES, "mine": mine}).folder == "mine-1"
+
+
+def test_gpt_oss_is_understood_and_answered_by_the_current_release() -> None:
+    choice = choose("gpt-oss", facts("1x-h100"), ENGINES)
+    assert choice.folder == f"release-{ENGINES['release'].version}"
+    assert "obsolete" in choice.reason
+    assert choose("gpt-oss", facts("1x-h100", "550.54.15"), ENGINES).name == "cuda12"
+
+
+def test_a_nightly_bears_its_day_and_stays_until_it_is_asked_for_again() -> None:
+    pod = facts("1x-h100")
+    assert choose("nightly", pod, ENGINES).folder == "nightly-20261122"
+    engines = [{"name": "nightly-20261101", "vllm_version": "0.34.0.dev1", "kernels": ""}]
+    later = facts("1x-h100", engines=engines, links={"nightly": "nightly-20261101"})
+    assert choose("nightly", later, ENGINES, again=True).folder == "nightly-20261101"
+    assert choose("nightly", later, ENGINES).folder == "nightly-20261122"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "version"),
+    [
+        ("release-0.32.0", "release", "0.32.0"),
+        ("nightly-20261101", "nightly", "20261101"),
+        ("vllm-0.18.0", "vllm", "0.18.0"),
+        ("my-own-1.2", "my-own", "1.2"),
+    ],
+)
+def test_what_is_installed_can_be_taken_by_its_folder(folder: str, name: str, version: str) -> None:
+    engines = [{"name": folder, "vllm_version": version, "kernels": ""}]
+    choice = choose(folder, facts("1x-h100", engines=engines), ENGINES)
+    assert (choice.name, choice.folder, choice.recipe.version) == (name, folder, version)
+
+
+@pytest.mark.parametrize(
+    ("engine", "version", "wish"),
+    [
+        (None, None, "auto"),
+        ("release", "0.33.0", "auto"),
+        ("cuda12", "0.19.1", "auto"),
+        ("cpu", "0.32.0", "auto"),
+        ("nightly", "0.34.0.dev1", "nightly"),
+        ("gpt-oss", None, "gpt-oss"),
+        ("vllm", "0.31.0", "vllm==0.31.0"),
+        ("vllm", None, "auto"),
+        ("mine", "1", "mine"),
+    ],
+)
+def test_what_auto_would_never_take_was_asked_for_and_stays(
+    engine: str | None, version: str | None, wish: str
+) -> None:
+    assert wished(engine, version) == wish
+
+
+@pytest.mark.parametrize(
+    ("cards", "words"),
+    [("amd", "AMD GPUs are here, and podfab does not support them yet"),
+     ("nvidia", "an NVIDIA GPU is here without its driver")],
+)  # fmt: skip
+def test_gpus_that_no_driver_shows_are_no_pod_without_gpus(cards: str, words: str) -> None:
+    with pytest.raises(PodfabError, match=words) as refused:
+        choose("auto", facts(cards=cards), ENGINES)
+    assert "--engine=cpu" in str(refused.value)
+    assert choose("cpu", facts(cards=cards), ENGINES).name == "cpu"
+
+
+def test_a_machine_that_no_wheel_is_for_is_refused() -> None:
+    with pytest.raises(PodfabError, match="no build for riscv64"):
+        choose("auto", facts("1x-h100", arch="riscv64"), ENGINES)

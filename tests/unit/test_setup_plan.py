@@ -199,3 +199,118 @@ def test_a_recipe_says_which_pythons_it_takes(specifier: str, admitted: list[str
     for version in ("3.10", "3.11", "3.12", "3.13"):
         found = fitting_python(facts(pythons=[python(version)]), Choice("cpu", recipe, "", "cpu-1"))
         assert bool(found) == (version in admitted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"shm_mib": 64}, "/dev/shm has 64 MiB"),
+        ({"root_free_mib": 30000, "models_free_mib": 30000,
+          "volumes": [{"path": "/etc-like", "free_mib": 40000},
+                      {"path": "/workspace", "free_mib": 900000}]},
+         "/workspace has 879 GiB free: --root=/workspace/podfab puts all there"),
+        ({"rights": "none"}, "ask for: apt-get install build-essential"),
+    ],
+)  # fmt: skip
+def test_what_setup_can_not_change_is_a_warning(changes: dict[str, Any], words: str) -> None:
+    assert any(words in warning for warning in planned(facts("8x-h100", **changes)).warnings)
+
+
+def test_a_disk_that_is_too_small_names_the_big_one() -> None:
+    volumes = [{"path": "/workspace", "free_mib": 900000}]
+    plan = planned(facts("1x-h100", root_free_mib=9000, volumes=volumes))
+    assert plan.impossible and "--root=/workspace/podfab" in plan.impossible.reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"root_free_mib": 200000, "volumes": [{"path": "/data", "free_mib": 9000000}]},
+        {"root_free_mib": 80000, "volumes": [{"path": "/data", "free_mib": 90000}]},
+        {"root_free_mib": None, "models_free_mib": None},
+    ],
+)
+def test_enough_room_needs_no_advice(changes: dict[str, Any]) -> None:
+    assert planned(facts("1x-h100", **changes)).warnings == []
+
+
+def test_one_gpu_needs_no_shared_memory() -> None:
+    assert planned(facts("1x-h100", shm_mib=64)).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("tools", "modules", "rights", "state", "words"),
+    [
+        ({"curl": "/c"}, "", "none", "todo", "with curl"),
+        ({"wget": "/w"}, "", "none", "todo", "with wget"),
+        ({"python3": "/p"}, "pip", "none", "todo", "with pip"),
+        ({"python3": "/p"}, "", "none", "impossible", "neither curl, wget nor pip"),
+        ({}, "", "root", "todo", "with curl"),
+        ({}, "", "none", "impossible", "install curl on the pod"),
+    ],
+)
+def test_uv_comes_from_what_is_there(
+    tools: dict[str, str], modules: str, rights: str, state: str, words: str
+) -> None:
+    needed = {name: f"/bin/{name}" for name in ("bash", "flock", "setsid", "sha256sum", "apt-get")}
+    pod = facts("1x-h100", tools={**needed, **tools}, modules=modules, rights=rights)
+    plan = planned(pod)
+    (step,) = [step for step in plan.steps if step.step == "uv"]
+    assert (step.state, words in step.reason) == (state, True)
+    assert ("curl" in plan.packages) == (not tools or (modules == "" and "python3" in tools))
+
+
+def test_a_mount_that_is_there_has_nothing_to_do() -> None:
+    plan = planned(facts("1x-h100", mounted=True), mount=NFS)
+    assert states(plan)["mount"] == "ok"
+    assert "nfs-common" not in plan.packages
+
+
+def test_a_mount_needs_its_helper_and_root() -> None:
+    plan = planned(facts("1x-h100", mounted=False), mount=NFS)
+    assert "nfs-common" in plan.packages and states(plan)["mount"] == "todo"
+    plan = planned(facts("1x-h100", mounted=False, rights="none"), mount=NFS)
+    assert plan.impossible and "no root here to mount /mnt/models" in plan.impossible.reason
+
+
+def test_a_root_below_a_mount_that_is_not_there_yet_is_refused() -> None:
+    pod = facts("1x-h100", mounted=False, root="/mnt/models/podfab")
+    plan = planned(pod, mount=NFS)
+    assert plan.impossible and "mount it by hand first" in plan.impossible.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "words"),
+    [
+        ({"models_path_exists": True}, "ok", "200 GiB free"),
+        ({"models_path_exists": True, "models_path_writable": False, "user": "me"}, "impossible",
+         "me may not write"),
+        ({"models_path": "/mnt/models/hub"}, "todo", "once the mount is there"),
+    ],
+)  # fmt: skip
+def test_the_weights_need_a_folder_that_can_be_written(
+    changes: dict[str, Any], state: str, words: str
+) -> None:
+    plan = planned(facts("1x-h100", mounted=False, **changes), mount=NFS)
+    (step,) = [step for step in plan.steps if step.step == "storage"]
+    assert (step.state, words in step.reason) == (state, True)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "kernels", "state", "words"),
+    [
+        ("1x-h100", "", "todo", "vllm download-kernels"),
+        ("1x-h100", "downloaded", "ok", "are installed"),
+        ("1x-h100", "unavailable", "skip", "podfab-kernels to try again"),
+        ("1x-rtx-4090", "", "skip", "the best GPU here has 8.9"),
+        ("", "", "skip", "no GPU kernels"),
+    ],
+)
+def test_kernels_are_fetched_for_the_gpus_that_want_them(
+    gpus: str, kernels: str, state: str, words: str
+) -> None:
+    engine, version = ("release", "0.33.0") if gpus else ("cpu", "0.32.0")
+    there = [{"name": f"{engine}-{version}", "vllm_version": version, "kernels": kernels}]
+    plan = planned(ready_facts(engine, version, gpus, engines=there))
+    (step,) = [step for step in plan.steps if step.step == "kernels"]
+    assert (step.state, words in step.reason) == (state, True)

@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fabfile.commands import facts as facts_script
-from fabfile.commands import jobs, shell
+from fabfile.commands import jobs, shell, upkeep
 from fabfile.commands.jobs import Job
 from fabfile.commands.serve import serve
 from fabfile.commands.setup_script import setup_script
@@ -23,6 +23,7 @@ from fabfile.plan.engine import choose
 from fabfile.plan.environment import lines
 from fabfile.plan.facts import parse_facts
 from fabfile.plan.launch import LaunchPlan, Wish, plan_launch
+from fabfile.plan.mount import Mount
 from fabfile.plan.phases import MARKERS
 from fabfile.plan.setup import SetupPlan, plan_setup
 
@@ -145,7 +146,12 @@ SCRIPTS: dict[str, tuple[str, str]] = {
         ("access", "sh", jobs.access(root, "qwen")),
         ("runs", "sh", jobs.runs(root, "qwen")),
         ("facts", "sh", facts_script.gather(root)),
-        ("facts-with-models", "sh", facts_script.gather(root, "/big disk/models")),
+        ("facts-with-models", "sh", facts_script.gather(root, "/big disk/models", "/mnt/a b")),
+        ("examine", "sh", upkeep.examine(root, "/big disk/models")),
+        ("usage", "sh", upkeep.usage(root, "/big disk/models", ["release-0.33.0", "a'b"])),
+        ("remove", "sh", upkeep.remove(["/a b/it's", "/$(id)"])),
+        ("purge", "sh", upkeep.purge(root)),
+        ("run", "sh", upkeep.run("echo 'it is'; exit 3")),
         ("supervise", "sh", shell.text("supervise.sh")),
         ("serve", "bash",
          serve(root, a_launch(), {"VLLM_API_KEY": "sk-1"}, "2026-11-22T10:00:00Z").script),
@@ -362,6 +368,145 @@ def test_a_uv_that_is_too_old_for_the_setup_is_none(tmp_path: Path) -> None:
     path = f"{tmp_path}/bin:/usr/bin:/bin"
     found = run("dash", facts_script.gather(str(tmp_path / "root")), PATH=path)
     assert parse_facts(found.stdout.decode()).uv == ""
+
+
+_line = _hostile.map(lambda text: text.replace("\n", " "))
+_folder = _line.map(lambda text: text.replace("/", "").strip(" .") or "x").filter(
+    lambda text: len(text.encode()) < 200
+)
+
+
+@hypothesis_settings(max_examples=30)
+@given(path=_line, field=_hostile, words=st.lists(_hostile, max_size=5), value=_line, root=_hostile)
+@example(path="/a\tb $(id)", field="'; id #", words=list(HOSTILE), value="`id`", root="/it's")
+def test_hostile_values_in_every_option_stay_data_in_the_setups_script(
+    path: str, field: str, words: list[str], value: str, root: str
+) -> None:
+    plan = a_setup("")
+    recipe = plan.engine.recipe.model_copy(
+        update={
+            "package": field, "version": field, "index": field, "also": words, "excludes": words,
+            "torch_backend": field, "metadata_version": field, "env": {"A": value},
+        }
+    )  # fmt: skip
+    hostile = replace(
+        plan,
+        engine=replace(plan.engine, recipe=recipe, name=field, folder=field),
+        mount=Mount(value, tuple(words), path, True),
+        models_path=path,
+        decided={"HF_HOME": path},
+        python=field,
+        packages=words,
+    )
+    script = setup_script(hostile, root, [])
+    script = script[: script.index("run=$(cd")]
+    names = "root models_path package version index python engine mount_target".split()
+    names += ["torch_backend", "metadata_version"]
+    script += "".join(f'printf "%s\\0" "${name}"\n' for name in names)
+    script += "".join(
+        f'for word in "${{{name}[@]}}"; do printf "%s\\0" "$word"; done\n'
+        for name in ("mount_words", "packages", "also", "excludes")
+    )
+    script += 'eval "$environment"; printf "%s\\0" "$HF_HOME"\n'
+    script += 'eval "$engine_environment"; printf "%s\\0" "$A"\n'
+    told = run("bash", script)
+    home = f"/nowhere{root[1:]}" if root == "~" or root.startswith("~/") else root
+    expected = [home, path, *[field] * 5, path, field, field, *words * 4, path, value]
+    assert told.stderr == b""
+    assert told.stdout.decode().split("\0")[:-1] == expected
+
+
+@hypothesis_settings(max_examples=15)
+@given(root=_folder, models=_folder)
+@example(root="it's $(touch pwned)", models="-n `touch pwned` größe")
+def test_folders_with_hostile_names_are_made_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, root: str, models: str
+) -> None:
+    folder = tmp_path_factory.mktemp("pod")
+    path = f"{folder}/m/{models}"
+    plan = replace(a_setup(""), models_path=path, decided={"HF_HOME": path})
+    script = setup_script(plan, f"{folder}/r/{root}", ["storage", "environment"])
+    (folder / "run.sh").write_text(script)
+    done = subprocess.run(["bash", folder / "run.sh"], capture_output=True, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert sorted(p.name for p in folder.iterdir()) == ["m", "r", "run.sh"]
+    assert [p.name for p in (folder / "m").iterdir()] == [models]
+    sourced = run("bash", f'. {shlex.quote(f"{folder}/r/{root}/env")}; printf %s "$HF_HOME"')
+    assert sourced.stdout.decode() == path
+
+
+PIP_CONF = """\
+# a comment
+[global]
+timeout = 60
+index-url = https://mirror.example.com/simple
+extra_index_url =
+    https://one.example.com/simple
+    https://two.example.com/simple
+; find-links = /nowhere
+[install]
+find-links: {wheels} /not/there file:///not/there/either
+trusted-host = mirror.example.com
+[list]
+index-url = https://wrong.example.com
+"""
+
+
+@pytest.mark.parametrize("place", [".config/pip/pip.conf", ".pip/pip.conf", "elsewhere"])
+def test_pips_files_on_the_pod_reach_uv(tmp_path: Path, place: str) -> None:
+    (tmp_path / "wheels").mkdir()
+    conf = tmp_path / place
+    conf.parent.mkdir(parents=True, exist_ok=True)
+    conf.write_text(PIP_CONF.format(wheels=tmp_path / "wheels"))
+    found = indexes(tmp_path, **({"PIP_CONFIG_FILE": str(conf)} if place == "elsewhere" else {}))
+    assert found == {
+        "UV_DEFAULT_INDEX": "https://mirror.example.com/simple",
+        "UV_INDEX": "https://one.example.com/simple https://two.example.com/simple",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_FIND_LINKS": str(tmp_path / "wheels"),
+        "UV_INSECURE_HOST": "mirror.example.com",
+        "name": "https://mirror.example.com/simple (from pip's configuration on the pod)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given_variables", "index", "name"),
+    [
+        ({}, None, "https://pypi.org/simple"),
+        ({"PIP_INDEX_URL": "https://p/s"}, "https://p/s", "https://p/s (from PIP_INDEX_URL)"),
+        ({"UV_INDEX_URL": "https://u/s"}, "https://u/s", "https://u/s (from UV_INDEX_URL)"),
+        ({"UV_DEFAULT_INDEX": "https://d/s", "PIP_INDEX_URL": "https://p/s"}, "https://d/s",
+         "https://d/s (from UV_DEFAULT_INDEX)"),
+        ({"PIP_INDEX_URL": "https://me:SECRET@p/s"}, "https://me:SECRET@p/s",
+         "https://p/s (from PIP_INDEX_URL)"),
+    ],
+)  # fmt: skip
+def test_an_index_is_named_with_where_it_was_said_and_without_its_password(
+    tmp_path: Path, given_variables: dict[str, str], index: str | None, name: str
+) -> None:
+    found = indexes(tmp_path, **given_variables)
+    assert (found.get("UV_DEFAULT_INDEX"), found["name"]) == (index, name)
+
+
+def test_folders_of_wheels_that_only_the_client_has_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    links = f"/on/my/laptop {tmp_path}/a https://wheels.example.com/x"
+    found = indexes(tmp_path, PIP_FIND_LINKS=links, PIP_EXTRA_INDEX_URL="file:///on/my/laptop")
+    assert found["UV_FIND_LINKS"] == f"{tmp_path}/a,https://wheels.example.com/x"
+    assert found["PIP_FIND_LINKS"] == f"{tmp_path}/a https://wheels.example.com/x"
+    assert "UV_INDEX" not in found
+
+
+def indexes(home: Path, **environment: str) -> dict[str, str]:
+    """Return what uv is told, and how the index is named in messages."""
+    script = "set -u\n" + shell.text("setup/indexes.sh").replace("/etc/", f"{home}/etc/")
+    told = run("bash", f'{script}\nprintf "name=%s\\0" "$(index_name)"; env -0\n', HOME=str(home),
+               XDG_CONFIG_HOME=str(home / ".config"), **environment)  # fmt: skip
+    assert told.stderr == b""
+    pairs = dict(pair.split("=", 1) for pair in told.stdout.decode().split("\0")[:-1])
+    shown = {k: v for k, v in pairs.items() if k.startswith("UV_") and k != "UV_INDEX_URL"}
+    kept = {"PIP_FIND_LINKS": pairs["PIP_FIND_LINKS"]} if "PIP_FIND_LINKS" in environment else {}
+    return {**shown, **kept, "name": pairs["name"]}
 
 
 def test_the_credentials_of_an_index_do_not_come_into_the_setups_log(tmp_path: Path) -> None:
