@@ -37,10 +37,11 @@ class Wish:
     def of(known: pods.Pod | None, models_path: str, mount: str, engine: str, toolkit: str) -> Wish:
         """Complete what was said now by what is known of the pod.
 
-        Raises UsageError for a mount that can not be one.
+        Raises UsageError for a mount or a toolkit that can not be one.
         """
         from .plan.engine import wished
         from .plan.mount import parse_mount
+        from .plan.toolkit import checked
 
         known = known or pods.Pod("")
         text = mount or known.mount or ""
@@ -52,7 +53,7 @@ class Wish:
             mounting,
             engine or wished(known.engine, known.vllm_version),
             not engine,
-            toolkit,
+            checked(toolkit),
         )
 
 

@@ -54,6 +54,10 @@ def choose(wish: str, facts: Facts, engines: Mapping[str, Engine], again: bool =
         return Choice(choice.name, choice.recipe, f"{wish}: {OBSOLETE[wish]}", choice.folder)
     if wish == "auto":
         return _automatic(facts, engines)
+    if wish not in engines and again:  # a recipe that the user's models.yaml has no longer
+        kept = facts.links.get(wish, "")
+        there = kept in facts.engines
+        return _installed(kept, facts, engines) if there else _automatic(facts, engines)
     if wish not in engines:
         names = ", ".join([*engines, "auto", "vllm==VERSION"])
         raise PodfabError(f"no engine is called {wish!r}; there are: {names}")
@@ -71,7 +75,7 @@ def _installed(folder: str, facts: Facts, engines: Mapping[str, Engine]) -> Choi
     name, _, number = folder.rpartition("-")
     line = "release" if version(number) >= FIRST_CUDA_13 else "cuda12"
     recipe = engines.get(name, engines[line]).model_copy(update={"version": number})
-    return Choice(name, recipe, f"--engine asks for {folder}, which is installed", folder)
+    return Choice(name, recipe, f"{folder} was asked for and is installed", folder)
 
 
 def _automatic(facts: Facts, engines: Mapping[str, Engine]) -> Choice:

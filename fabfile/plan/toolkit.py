@@ -39,13 +39,15 @@ class Toolkit:
         return [f"{name}-{self.version.replace('.', '-')}" for name in PACKAGES]
 
 
-def decide_toolkit(wish: str, facts: Facts, engine: Choice) -> Toolkit:
-    """Decide about the CUDA toolkit; `wish` is auto, none, or a version like 12.9.
-
-    Raises UsageError for another wish.
-    """
+def checked(wish: str) -> str:
+    """Return the wish for a toolkit: auto, none, or a version. Raises UsageError for another."""
     if wish not in ("auto", "none") and not re.fullmatch(r"\d+\.\d+", wish):
         raise UsageError(f"--toolkit={wish} is neither auto, none nor a version like 12.9")
+    return wish
+
+
+def decide_toolkit(wish: str, facts: Facts, engine: Choice) -> Toolkit:
+    """Decide about the CUDA toolkit; `wish` is auto, none, or a version like 12.9."""
     if wish not in ("auto", "none"):
         return _asked_for(wish, facts)
     generations = {int(gpu.capability) for gpu in facts.gpus if gpu.capability}

@@ -82,6 +82,23 @@ def files(folder: Path) -> dict[str, bytes]:
         (("setup", "--ssh=local", "--root=here"), "--root=here is no absolute path", 2),
         (("setup", "--ssh=local", "--engine=tpu"), "no engine is called 'tpu'; there are: rel", 1),
         (("setup", "--name=dc1", "--engine=release"), "it needs an NVIDIA GPU, and none is", 1),
+        (("setup", "--name=dc1", "--toolkit=new"), "--toolkit=new is neither auto, none nor a", 2),
+        (
+            ("setup", "--name=dc1", "--mount=mount"),
+            "names no folder of the pod to mount on; for",
+            2,
+        ),
+        (("setup", "--name=dc1", "--mount=mount a:/b /c; id"), "one command without shell op", 2),
+        (("setup", "--name=dc1", "--mount=mount //a/b /c -o password=x"), "holds a password", 2),
+        (("pods.run", "id", "--pod=dc2"), "no pod is called 'dc2'; did you mean 'dc1'?", 1),
+        (("pods.run", "id", "--pod=gone"), "can not reach gone .*: connection refused", 1),
+        (("pods.shell", "--pod=dc2"), "no pod is called 'dc2'; did you mean 'dc1'?", 1),
+        (("pods.sync", "--pod=dc2"), "no pod is called 'dc2'; did you mean 'dc1'?", 1),
+        (("pods.sync", "--pod=gone"), "can not reach gone .*: connection refused", 1),
+        (("pods.doctor", "--pod=dc2"), "no pod is called 'dc2'; did you mean 'dc1'?", 1),
+        (("pods.clean", "--pod=dc2"), "no pod is called 'dc2'; did you mean 'dc1'?", 1),
+        (("pods.remove", "dc", "--purge"), "no pod is called 'dc'; did you mean 'dc1'?", 1),
+        (("pods.remove", "gone", "--purge"), "can not reach gone .*: connection refused", 1),
         (("models.start",), "which model\\? inv models.start --model=", 2),
         (("models.start", "--model=a/b", "--name=A B"), "can not be a model's name", 2),
         ((*START, "--port=eighty"), "--port=eighty is no port", 2),
@@ -205,7 +222,8 @@ def test_the_pod_vanishes_while_a_model_starts(known: Client, server: Sshd) -> N
     _, said = starting.communicate(timeout=60)
     server.start()
     assert (starting.returncode, "Traceback" in said) == (1, False), said
-    assert "podfab: can not reach dc1" in said.strip().splitlines()[-1]
+    last = said.strip().splitlines()[-1]
+    assert re.match("podfab: (can not reach|the connection to) dc1", last)
     assert json.loads(known.run("models", "--json").stdout)[0]["status"] == "loading"
     assert known.run("models.stop", "--all").returncode == 0
 

@@ -215,67 +215,6 @@ def test_several_hosts_get_their_turn_although_one_fails(ready: Client, server: 
     assert "2 of 3 hosts done, failed: nowhere" in result.stderr
 
 
-SLOW_UV = """\
-#!/bin/sh
-case "$*" in
-  *--help) echo --excludes ;;
-  *) echo "$@"; echo begun; exec sleep 300 ;;
-esac
-"""
-
-
-def bare_with(server: Sshd, client: Client, uv: str) -> list[str]:
-    """Prepare a pod that has a uv of ours and no engine; return the words that set it up."""
-    folder = server.home / ".pi" / "bin"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "uv").write_text(uv)
-    (folder / "uv").chmod(0o755)
-    client.state.mkdir(exist_ok=True)
-    (client.state / "models.yaml").write_text(
-        'engines: {slow: {package: slow, version: 1.0, python: ">=3.8"}}\n'
-    )
-    return ["setup", f"--ssh={server.ssh}", "--name=bare", "--engine=slow"]
-
-
-def test_ctrl_c_cancels_a_setup_and_leaves_nothing(client: Client, server: Sshd) -> None:
-    words = bare_with(server, client, SLOW_UV)
-    setting_up = client.popen(*words)
-    log = server.home / ".pi" / "jobs" / "_setup" / "current" / "log"
-    while not (log.exists() and "begun" in log.read_text()):
-        assert setting_up.poll() is None
-        time.sleep(0.05)
-    leader = int((log.parent / "pid").read_text().split()[0])
-    setting_up.send_signal(signal.SIGINT)
-    _, said = setting_up.communicate(timeout=60)
-    assert (setting_up.returncode, "Traceback" in said) == (130, False), said
-    assert "the setup was cancelled; run it again" in said
-    assert gone(leader, patience=1)
-    assert not (client.state / "pods.json").exists()
-
-
-def test_a_second_setup_joins_the_one_that_runs(client: Client, server: Sshd) -> None:
-    words = bare_with(server, client, SLOW_UV.replace("sleep 300", "sleep 3"))
-    first = client.popen(*words)
-    log = server.home / ".pi" / "jobs" / "_setup" / "current" / "log"
-    while not (log.exists() and "begun" in log.read_text()):
-        assert first.poll() is None
-        time.sleep(0.05)
-    second = client.run(*words)
-    assert "a setup of bare runs already; following it" in second.stderr
-    _, said = first.communicate(timeout=60)
-    for text in (said, second.stderr):
-        assert "podfab: the setup of bare failed at verify" in text  # the engine is a stand-in
-
-
-def test_a_failed_setup_shows_its_last_lines(client: Client, server: Sshd) -> None:
-    refuses = SLOW_UV.replace("echo begun; exec sleep 300", "echo the index says no >&2; exit 1")
-    result = client.run(*bare_with(server, client, refuses))
-    assert result.returncode == 1
-    assert "podfab: the setup of bare failed at engine; its whole log: " in result.stderr
-    assert "the index says no" in result.stderr
-    assert not (client.state / "pods.json").exists()
-
-
 @pytest.mark.parametrize("program", ["inv", "fab", "podfab"])
 def test_every_program_knows_every_task(client: Client, program: str) -> None:
     listed = client.run("--list", program=program).stdout

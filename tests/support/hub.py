@@ -71,6 +71,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.requests.append((self.command, self.path))
         path = unquote(urlsplit(self.path).path)
+        if path == "/api/whoami-v2":
+            return self.send(200 if self.authorized() else 401)
         if not (call := API.fullmatch(path) or FILE.fullmatch(path)):
             return self.send(404)
         repo, rev = call["repo"], call["rev"]

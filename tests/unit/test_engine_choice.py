@@ -193,3 +193,12 @@ def test_gpus_that_no_driver_shows_are_no_pod_without_gpus(cards: str, words: st
 def test_a_machine_that_no_wheel_is_for_is_refused() -> None:
     with pytest.raises(PodfabError, match="no build for riscv64"):
         choose("auto", facts("1x-h100", arch="riscv64"), ENGINES)
+
+
+def test_an_engine_whose_recipe_is_gone_stays_while_it_is_installed() -> None:
+    engines = [{"name": "mine-1.2", "vllm_version": "0.31.0", "kernels": ""}]
+    there = facts("1x-h100", engines=engines, links={"mine": "mine-1.2"})
+    assert choose("mine", there, ENGINES, again=True).folder == "mine-1.2"
+    assert choose("mine", facts("1x-h100"), ENGINES, again=True).name == "release"
+    with pytest.raises(PodfabError, match="no engine is called 'mine'"):
+        choose("mine", there, ENGINES)

@@ -400,7 +400,16 @@ def test_hostile_values_in_every_option_stay_data_in_the_setups_script(
     )
     script = setup_script(hostile, root, [])
     script = script[: script.index("run=$(cd")]
-    names = "root models_path package version index python engine mount_target".split()
+    names = [
+        "root",
+        "models_path",
+        "package",
+        "version",
+        "index",
+        "python",
+        "engine",
+        "mount_target",
+    ]
     names += ["torch_backend", "metadata_version"]
     script += "".join(f'printf "%s\\0" "${name}"\n' for name in names)
     script += "".join(

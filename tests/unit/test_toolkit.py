@@ -7,7 +7,7 @@ import pytest
 from fabfile.errors import UsageError
 from fabfile.plan.engine import choose
 from fabfile.plan.environment import digest
-from fabfile.plan.toolkit import Toolkit, decide_toolkit
+from fabfile.plan.toolkit import Toolkit, checked, decide_toolkit
 
 from .given import SHIPPED, facts
 
@@ -110,4 +110,4 @@ def test_the_driver_has_the_last_word(wish: str, driver: str, state: str, words:
 @pytest.mark.parametrize("wish", ["", "13", "latest", "12.9.1", "12.x", "-1", "none "])
 def test_another_wish_is_refused(wish: str) -> None:
     with pytest.raises(UsageError, match="neither auto, none nor a version"):
-        decided(wish)
+        checked(wish)
