@@ -107,7 +107,7 @@ def _carry_out(pod: Pod, facts: Facts, plan: SetupPlan) -> bool:
             files={"environment": "".join(f"{line}\n" for line in lines(plan.passed))},
         )
         try:
-            begun = jobs.start(pod, job)
+            begun = jobs.start(pod, job, screen.say)
             if not begun.joined:
                 _watch(pod, steps)
                 return False

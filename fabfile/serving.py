@@ -51,7 +51,7 @@ def launch(where: Target, plan: LaunchPlan, wait: bool) -> Row:
     }
     started = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
     job = serve(where.pod.root, plan, {**passed, "VLLM_API_KEY": api_key()}, started)
-    begun = jobs.start(where.pod, job)
+    begun = jobs.start(where.pod, job, screen.say)
     if begun.joined:
         raise PodfabError(
             f"{plan.name} runs already on {where.name} ({begun.details.get('model')}); "

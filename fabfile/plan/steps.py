@@ -41,8 +41,9 @@ def preflight(facts: Facts, engine: Choice, mount: Mount | None) -> Step:
         better = space.advice(facts) or "name another place with --root"
         reason = f"{facts.root} has {space.gib(free)} free, the engine takes {space.gib(need)}"
         return Step("preflight", "impossible", f"{reason}; {better}")
-    who = {"root": "root", "passwordless": f"{facts.user} with sudo"}.get(facts.rights, facts.user)
-    return Step("preflight", "ok", f"{facts.os}, {facts.arch}, {who}; {space.layout(facts)}")
+    rights = {"root": "", "passwordless": " with sudo", "none": " without root"}[facts.rights]
+    here = f"{facts.os}, {facts.arch}, {facts.user}{rights}"
+    return Step("preflight", "ok", f"{here}; {space.layout(facts)}")
 
 
 def packages(facts: Facts, missing: Mapping[str, str]) -> Step:

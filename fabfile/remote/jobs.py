@@ -43,17 +43,57 @@ class Started:
     details: dict[str, Any]
 
 
-def start(pod: Pod, job: Job) -> Started:
+class Patience:
+    """How long a pod that went away is waited for."""
+
+    def __init__(self, pod: Pod, on_lost: Callable[[str], None]) -> None:
+        self._seconds = pod.settings.reconnect_for
+        self._on_lost = on_lost
+        self._end: float | None = None
+        self._said = ""
+
+    def renew(self) -> None:
+        self._end = None
+
+    def wait(self, error: Unreachable) -> None:
+        """Wait a little before the next try. Raises the error when it was long enough."""
+        self._end = self._end or time.monotonic() + self._seconds
+        if time.monotonic() > self._end:
+            raise error
+        if error.text != self._said:
+            self._on_lost(error.text)
+        self._said = error.text
+        time.sleep(1)
+
+
+def start(pod: Pod, job: Job, on_lost: Callable[[str], None] = lambda text: None) -> Started:
     """Start a job detached from this client, unless one of its name still runs."""
     owner = "{owner}, since {started}".format(**who())
     script = commands.start(pod.root, job, owner, pod.settings.log_cap_mb)
-    words = pod.run(script).split(maxsplit=2)
+    answer, again = _run_once_more(pod, script, on_lost)
+    words = answer.split(maxsplit=2)
     if words[:1] == ["started"] and len(words) == 3:
         return Started(words[1], int(words[2]), False, job.details)
     if words[:1] == ["busy"]:
         details = json.loads(" ".join(words[1:]))
-        return Started("current", None, True, details if isinstance(details, dict) else {})
+        # It may be this very job: the connection broke before the pod could say so.
+        joined = not again or details != job.details
+        return Started("current", None, joined, details if isinstance(details, dict) else {})
     raise RemoteFailed(f"{pod.name} could not start {job.name}; is its disk full?")
+
+
+def _run_once_more(pod: Pod, script: str, on_lost: Callable[[str], None]) -> tuple[str, bool]:
+    """Run a script, again when the connection broke meanwhile; tell whether that was so."""
+    patience = Patience(pod, on_lost)
+    try:
+        return pod.run(script), False
+    except ConnectionLost as error:
+        patience.wait(error)
+    while True:
+        try:
+            return pod.run(script), True
+        except Unreachable as error:
+            patience.wait(error)
 
 
 def follow(
@@ -73,12 +113,12 @@ def follow(
     Raises RemoteFailed when there is no such run.
     """
     offset = 0
-    patience: float | None = None
+    patience = Patience(pod, on_lost)
     while True:
         script = commands.follow(pod.root, job, run, offset, until, lines, watched)
         try:
             for event in _frames(pod.stream(script)):
-                patience = None
+                patience.renew()
                 if isinstance(event, Log):
                     offset += len(event.data)
                 elif event.what == "offset":
@@ -90,12 +130,8 @@ def follow(
                 if isinstance(event, News) and event.what in ("exit", until):
                     return
             raise ConnectionLost(f"{pod.name} ended the following of {job}; try again")
-        except (ConnectionLost, Unreachable) as error:
-            patience = patience or time.monotonic() + pod.settings.reconnect_for
-            if time.monotonic() > patience:
-                raise
-            on_lost(error.text)
-            time.sleep(1)
+        except Unreachable as error:
+            patience.wait(error)
 
 
 def stop(pod: Pod, job: str) -> bool:

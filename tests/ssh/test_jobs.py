@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fabfile.commands.jobs import Job
-from fabfile.errors import RemoteFailed
+from fabfile.errors import ConnectionLost, RemoteFailed
 from fabfile.plan.facts import JobState
 from fabfile.remote import jobs
 from fabfile.remote.jobs import Log, News
@@ -245,3 +245,24 @@ def await_pid(path: Path, patience: float = 20) -> int:
             return int(path.read_text())
         time.sleep(0.02)
     raise TimeoutError(path)
+
+
+def test_a_job_whose_start_was_cut_off_is_still_ours(sshd: Sshd, reach: Reach) -> None:
+    pod = reach(sshd.ssh)
+    job = Job("cut", "#!/usr/bin/env bash\nexec sleep 300\n", {"started": "now", "owner": "me"})
+    assert not jobs.start(pod, job).joined
+    told: list[str] = []
+    cut, run = iter([ConnectionLost("the connection broke")]), pod.run
+
+    def once_cut(script: str, timeout: int | None = None) -> str:
+        for error in cut:  # what the pod had done, it could not say
+            raise error
+        return run(script, timeout)
+
+    pod.run = once_cut  # type: ignore[method-assign]
+    try:
+        assert not jobs.start(pod, job, told.append).joined
+        assert told == ["the connection broke"]
+        assert jobs.start(pod, job).joined
+    finally:
+        jobs.stop(pod, "cut")

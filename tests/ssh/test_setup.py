@@ -201,7 +201,8 @@ def test_a_failed_one_shows_its_last_lines_and_where_the_rest_is(bare: Bare) -> 
     assert result.returncode == 1
     assert "podfab: the setup of bare failed at engine; its whole log: " in result.stderr
     assert "the index says no" in result.stderr
-    assert "if this pod does not reach it, name another index in" in result.stderr
+    assert "slow 1.0 could not be installed from https://pypi.org/simple" in result.stderr
+    assert "if an index is out of reach, name another in PIP_INDEX_URL" in result.stderr
     assert not (bare.client.state / "pods.json").exists()
 
 

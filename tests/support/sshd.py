@@ -15,6 +15,8 @@ from pathlib import Path
 class Sshd:
     """Runs one sshd until stopped. `ssh` is the string that reaches it."""
 
+    prefix: tuple[str, ...] = ()  # the words before it, such as those that lead to another host
+
     def __init__(
         self,
         folder: Path,
@@ -23,12 +25,14 @@ class Sshd:
         path: str = "",
         environment: dict[str, str] | None = None,
         port: int = 0,
+        address: str = "127.0.0.1",
     ) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.home.mkdir(parents=True, exist_ok=True)
         self.user = user or pwd.getpwuid(os.getuid()).pw_name
         self.port = port or free_port()
+        self.address = address
         self.key = folder / "id"
         for name in ("id", "host_key"):
             if not (folder / name).exists():
@@ -38,7 +42,7 @@ class Sshd:
         if path:
             variables["PATH"] = f"{path}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
         self.options = [
-            f"ListenAddress=127.0.0.1:{self.port}",
+            f"ListenAddress={address}:{self.port}",
             f"HostKey={folder / 'host_key'}",
             f"AuthorizedKeysFile={folder / 'authorized'}",
             "PidFile=none",
@@ -53,7 +57,7 @@ class Sshd:
 
     @property
     def ssh(self) -> str:
-        return f"ssh -p {self.port} -i {self.key} {self.user}@127.0.0.1"
+        return f"ssh -p {self.port} -i {self.key} {self.user}@{self.address}"
 
     def new_key(self, name: str) -> None:
         (self.folder / name).unlink(missing_ok=True)
@@ -70,9 +74,9 @@ class Sshd:
         words = [word for option in self.options for word in ("-o", option)]
         with open(self.folder / "sshd.log", "ab") as log:
             self.process = subprocess.Popen(
-                [sshd, "-D", "-e", "-f", "/dev/null", *words], stderr=log, stdout=log
+                [*self.prefix, sshd, "-D", "-e", "-f", "/dev/null", *words], stderr=log, stdout=log
             )
-        await_port(self.port)
+        await_port(self.port, address=self.address)
         return self
 
     def stop(self) -> None:
@@ -119,12 +123,12 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def await_port(port: int, patience: float = 20) -> None:
-    """Wait until somebody listens on a port of loopback."""
+def await_port(port: int, patience: float = 20, address: str = "127.0.0.1") -> None:
+    """Wait until somebody listens on a port."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", port)) == 0:
+            if sock.connect_ex((address, port)) == 0:
                 return
         time.sleep(0.02)
     raise TimeoutError(f"nobody listens on port {port}")

@@ -454,6 +454,7 @@ extra_index_url =
     https://two.example.com/simple
 ; find-links = /nowhere
 [install]
+cert = {wheels}/corporate.crt
 find-links: {wheels} /not/there file:///not/there/either
 trusted-host = mirror.example.com
 [list]
@@ -464,6 +465,7 @@ index-url = https://wrong.example.com
 @pytest.mark.parametrize("place", [".config/pip/pip.conf", ".pip/pip.conf", "elsewhere"])
 def test_pips_files_on_the_pod_reach_uv(tmp_path: Path, place: str) -> None:
     (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / "corporate.crt").touch()
     conf = tmp_path / place
     conf.parent.mkdir(parents=True, exist_ok=True)
     conf.write_text(PIP_CONF.format(wheels=tmp_path / "wheels"))
@@ -474,6 +476,7 @@ def test_pips_files_on_the_pod_reach_uv(tmp_path: Path, place: str) -> None:
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         "UV_FIND_LINKS": str(tmp_path / "wheels"),
         "UV_INSECURE_HOST": "mirror.example.com",
+        "SSL_CERT_FILE": f"{tmp_path}/wheels/corporate.crt",
         "name": "https://mirror.example.com/simple (from pip's configuration on the pod)",
     }
 
@@ -513,7 +516,7 @@ def indexes(home: Path, **environment: str) -> dict[str, str]:
                XDG_CONFIG_HOME=str(home / ".config"), **environment)  # fmt: skip
     assert told.stderr == b""
     pairs = dict(pair.split("=", 1) for pair in told.stdout.decode().split("\0")[:-1])
-    shown = {k: v for k, v in pairs.items() if k.startswith("UV_") and k != "UV_INDEX_URL"}
+    shown = {k: v for k, v in pairs.items() if k[:3] in ("UV_", "SSL") and k != "UV_INDEX_URL"}
     kept = {"PIP_FIND_LINKS": pairs["PIP_FIND_LINKS"]} if "PIP_FIND_LINKS" in environment else {}
     return {**shown, **kept, "name": pairs["name"]}
 

@@ -9,8 +9,6 @@ set -a
 # shellcheck disable=SC1091
 [ -f "${run:-}/environment" ] && . "$run/environment"
 set +a
-[ -f /etc/ssl/certs/ca-certificates.crt ] &&
-  export SSL_CERT_FILE="${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}"
 export UV_CACHE_DIR="$root/cache/uv" UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-60}" UV_NO_PROGRESS=1
 export UV_PYTHON_INSTALL_DIR="$root/python" NO_COLOR=1 DEBIAN_FRONTEND=noninteractive
 export PIP_DISABLE_PIP_VERSION_CHECK=1

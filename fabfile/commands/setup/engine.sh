@@ -8,9 +8,9 @@ step_engine() {
   uv=$(usable_uv)
   # What an interrupted run left is not trusted; its downloads are still in uv's cache.
   "$uv" venv --quiet --clear --python "$python" "$venv"
-  if ! install_engine; then
+  if ! (set -o pipefail; install_engine 2>&1 | tee "$root/cache/install.log"); then
     echo "$package $version could not be installed from $(index_name)${index:+ and $index}" >&2
-    advise_index "$index_from"
+    advise_index "$root/cache/install.log"
     return 1
   fi
   if [ -n "$metadata_version" ]; then

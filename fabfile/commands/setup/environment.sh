@@ -4,6 +4,7 @@ step_environment() {
   {
     printf '%s\n' "$environment" | without_missing_compiler
     if [ -f "${run:-}/environment" ]; then cat "$run/environment"; fi
+    if [ -f "$authority" ]; then printf 'SSL_CERT_FILE=%q\n' "$authority"; fi
   } >"$given"
   {
     cat "$given"

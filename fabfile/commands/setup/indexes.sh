@@ -48,17 +48,25 @@ else
   UV_DEFAULT_INDEX=$(pip_setting index-url)
   [ -n "$UV_DEFAULT_INDEX" ] && index_from="pip's configuration on the pod"
 fi
-extra=$(that_exist ' ' "${PIP_EXTRA_INDEX_URL:-$(pip_setting extra-index-url)}")
+PIP_EXTRA_INDEX_URL=$(that_exist ' ' "${PIP_EXTRA_INDEX_URL:-}")
+extra=${PIP_EXTRA_INDEX_URL:-$(that_exist ' ' "$(pip_setting extra-index-url)")}
 if [ -n "$extra" ] && [ -z "${UV_INDEX:-}${UV_EXTRA_INDEX_URL:-}" ]; then
   # pip takes the best of all indexes, uv the first that knows a package.
   UV_INDEX=$extra UV_INDEX_STRATEGY=${UV_INDEX_STRATEGY:-unsafe-best-match}
 fi
-UV_FIND_LINKS=$(that_exist ',' "$(printf '%s' "${UV_FIND_LINKS:-}" | tr ',' ' ')")
-[ -n "$UV_FIND_LINKS" ] ||
-  UV_FIND_LINKS=$(that_exist ',' "${PIP_FIND_LINKS:-$(pip_setting find-links)}")
-[ -n "${PIP_FIND_LINKS:-}" ] && PIP_FIND_LINKS=$(that_exist ' ' "$PIP_FIND_LINKS")
+PIP_FIND_LINKS=$(that_exist ' ' "${PIP_FIND_LINKS:-}")
+links=${PIP_FIND_LINKS:-$(that_exist ' ' "$(pip_setting find-links)")}
+UV_FIND_LINKS=$(that_exist ',' "$(printf '%s' "${UV_FIND_LINKS:-$links}" | tr ',' ' ')")
 UV_INSECURE_HOST=${UV_INSECURE_HOST:-${PIP_TRUSTED_HOST:-$(pip_setting trusted-host)}}
-for name in UV_DEFAULT_INDEX UV_INDEX UV_INDEX_STRATEGY UV_FIND_LINKS UV_INSECURE_HOST PIP_FIND_LINKS; do
+# The authority that signs a closed network's certificates; the hub's client has to know it too.
+authority=${PIP_CERT:-$(pip_setting cert)}
+trusted=/etc/ssl/certs/ca-certificates.crt
+[ "$authority" = $trusted ] && authority=
+for name in "$authority" $trusted; do
+  [ -z "${SSL_CERT_FILE:-}" ] && [ -f "$name" ] && SSL_CERT_FILE=$name
+done
+for name in UV_DEFAULT_INDEX UV_INDEX UV_INDEX_STRATEGY UV_FIND_LINKS UV_INSECURE_HOST \
+  PIP_EXTRA_INDEX_URL PIP_FIND_LINKS SSL_CERT_FILE; do
   # An empty variable is a wrong value to uv.
   if [ -n "${!name:-}" ]; then export "${name?}"; else unset "$name"; fi
 done
@@ -74,6 +82,16 @@ index_name() {
   fi
 }
 
-advise_index() {
-  echo "if this pod does not reach it, name another index in ${1:-PIP_INDEX_URL} on your side and run setup again" >&2
+# Say what could not be reached, by what uv or pip printed, and which variable names another.
+advise_index() { # LOG
+  local place variable=${index_from:-PIP_INDEX_URL}
+  place=$(sed -n 's#.*[Ff]ailed to fetch: `\{0,1\}\(https\{0,1\}://[^/` ]*\).*#\1#p' "$1" 2>/dev/null |
+    tail -n 1 | sed 's#//[^/@]*@#//#')
+  case $place in
+    *download.pytorch.org*)
+      variable="PIP_FIND_LINKS (a folder of wheels on the pod) or PIP_EXTRA_INDEX_URL" ;;
+  esac
+  [ "$variable" = "pip's configuration on the pod" ] && variable="PIP_INDEX_URL, or in $variable"
+  [ -n "$place" ] && echo "$place can not be reached from this pod" >&2
+  echo "if an index is out of reach, name another in $variable and run setup again" >&2
 }

@@ -14,7 +14,7 @@ step_uv() {
   uv=$(usable_uv)
   if [ -z "$uv" ]; then
     echo "uv could not be installed: neither https://astral.sh/uv nor $(index_name) gave it" >&2
-    advise_index
+    advise_index /dev/null
     return 1
   fi
   report changed "$("$uv" --version), $uv"
