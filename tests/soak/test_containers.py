@@ -44,8 +44,10 @@ def log(pod: Container) -> str:
 
 def await_step(pod: Container, step: str, process: subprocess.Popen[str], before: str = "") -> None:
     """Wait until a step of a new run has begun."""
+    deadline = time.monotonic() + 300
     while f"@podfab step {step} started" not in (text := log(pod)) or text == before:
         assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, text
         time.sleep(0.02)
 
 
@@ -112,8 +114,8 @@ def test_a_python_comes_from_the_systems_packages_when_uv_can_not_fetch_one(
 
 def test_it_goes_on_after_a_crash_at_every_step(client: Client, container: Start) -> None:
     pod = container()
-    pod.stub("touch", "/hold-storage")
-    pod.stub("cut", "/hold-environment")
+    pod.stub("touch", ".podfab", "/hold-storage")
+    pod.stub("paste", "-sd", "/hold-environment")
     for hold in ("storage", "environment"):
         (pod.root / f"hold-{hold}").touch()
     done: list[str] = []

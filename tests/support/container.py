@@ -76,12 +76,14 @@ class Container:
         done = subprocess.run([*words, command], check=True, capture_output=True, text=True)
         return done.stdout
 
-    def stub(self, name: str, hold: str) -> None:
-        """Make a program of the container wait for as long as the file `hold` is there."""
+    def stub(self, name: str, words: str, hold: str) -> None:
+        """Make a program wait while the file `hold` is there, when its words have these in them."""
         path = self.root / "stubs" / name
         path.parent.mkdir(exist_ok=True)
         wait = f"while [ -e {hold} ]; do sleep 0.1; done"
-        path.write_text(f'#!/bin/sh\n{wait}\nexec /usr/bin/{name} "$@"\n')
+        path.write_text(
+            f'#!/bin/sh\ncase "$*" in *{words}*) {wait} ;; esac\nexec /usr/bin/{name} "$@"\n'
+        )
         path.chmod(0o755)
 
     def _network(self) -> None:

@@ -41,6 +41,14 @@ apt_get() {
     -o Acquire::Retries=2 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30 "$@"
 }
 
+# Install packages. A run that was killed may have left some half configured, and apt refuses then.
+apt_install() {
+  if [ -n "$(dpkg --audit 2>/dev/null)" ] || [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ]; then
+    as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a || return 1
+  fi
+  apt_get install -y -qq --no-install-recommends "$@"
+}
+
 # fetch URL FILE, with whichever program is here
 fetch() {
   if command -v curl >/dev/null; then

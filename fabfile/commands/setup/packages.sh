@@ -9,7 +9,7 @@ step_packages() {
   fi
   # Lists that can not be renewed may still name what is wanted.
   apt_get update -qq || echo "apt's lists could not be renewed" >&2
-  if ! apt_get install -y -qq --no-install-recommends "${missing[@]}"; then
+  if ! apt_install "${missing[@]}"; then
     echo "apt could not install: ${missing[*]}" >&2
     echo "see above; its sources are in /etc/apt, a proxy is named in /etc/apt/apt.conf" >&2
     return 1

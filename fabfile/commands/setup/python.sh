@@ -9,7 +9,7 @@ step_python() {
   echo "uv could not fetch a Python $python (it comes from GitHub); looking in the system's packages"
   for version in "${python_versions[@]}"; do
     apt-cache show "python$version-dev" >/dev/null 2>&1 || continue
-    apt_get install -y -qq --no-install-recommends "python$version" "python$version-dev" || continue
+    apt_install "python$version" "python$version-dev" || continue
     if python_found; then return; fi
   done
   echo "no Python $python: neither GitHub nor the system's packages gave one" >&2

@@ -4,7 +4,7 @@ step_toolkit() {
     report ok "$cuda_home"
     return
   fi
-  if add_repository && apt_get install -y -qq --no-install-recommends "${toolkit_packages[@]}" &&
+  if add_repository && apt_install "${toolkit_packages[@]}" &&
     [ -x "$cuda_home/bin/nvcc" ]; then
     report changed "$cuda_home"
     return

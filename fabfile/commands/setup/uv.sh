@@ -45,5 +45,5 @@ pip_from_apt() {
   command -v apt-get >/dev/null || return 1
   [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || return 1
   echo "python3 with its venv module is missing; installing the package python3-venv"
-  apt_get update -qq && apt_get install -y -qq --no-install-recommends python3 python3-venv
+  apt_get update -qq && apt_install python3 python3-venv
 }
