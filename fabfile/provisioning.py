@@ -75,7 +75,10 @@ def set_up(pod: Pod, wish: Wish, facts: Facts, plan: SetupPlan) -> tuple[Facts, 
 
     Another client's setup that runs already is followed to its end first.
     """
+    from .plan.space import layout
+
     screen.say(f"{pod.name}: engine {plan.engine.folder}, {plan.engine.reason}")
+    screen.say(f"{pod.name}: {layout(facts)}")
     if plan.engine.recipe.note and "engine" in plan.todo:
         screen.say(f"{plan.engine.name}: {plan.engine.recipe.note}")
     joined = True

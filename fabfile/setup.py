@@ -112,7 +112,10 @@ def _absolute(path: str, flag: str) -> str:
 
 def _show(name: str, facts: Facts, plan: SetupPlan, json: bool) -> None:
     if not json:
+        from .plan.space import layout
+
         screen.say(f"{name}: engine {plan.engine.folder}, {plan.engine.reason}")
+        screen.say(f"{name}: {layout(facts)}")
         rows = [(step.step, step.state, step.reason) for step in plan.steps]
         screen.table(("step", "state", "reason"), rows)
         return

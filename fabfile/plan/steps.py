@@ -43,7 +43,7 @@ def preflight(facts: Facts, engine: Choice, mount: Mount | None) -> Step:
         return Step("preflight", "impossible", f"{reason}; {better}")
     rights = {"root": "", "passwordless": " with sudo", "none": " without root"}[facts.rights]
     here = f"{facts.os}, {facts.arch}, {facts.user}{rights}"
-    return Step("preflight", "ok", f"{here}; {space.layout(facts)}")
+    return Step("preflight", "ok", f"{here}, {space.gib(free)} free for {facts.root}")
 
 
 def packages(facts: Facts, missing: Mapping[str, str]) -> Step:

@@ -295,6 +295,17 @@ def test_what_the_pod_has_in_its_env_reaches_the_model_and_the_models_own_wins(
     assert "HF_TOKEN=new" in pod.words("env")
 
 
+def test_an_engines_own_environment_lies_between_the_pods_and_the_models(tmp_path: Path) -> None:
+    pod = FakePod(tmp_path)
+    (pod.root / "env").write_text("A=pod\nB=pod\nC=pod\nCUDA_HOME=/usr/local/cuda-13.0\n")
+    (pod.root / "engines/release-0.33.0/podfab-env").write_text("B=engine\nC=engine\n")
+    pod.serve(a_launch(), {"C": "model"})
+    told = pod.words("env")
+    assert {"A=pod", "B=engine", "C=model"} <= set(told)
+    (path,) = [word for word in told if word.startswith("PATH=")]
+    assert path.endswith(":/usr/local/cuda-13.0/bin")
+
+
 def test_no_secret_stands_in_a_script_a_record_or_a_plan() -> None:
     secrets = {
         "HF_TOKEN": "hf_SECRET",

@@ -9,6 +9,11 @@ step_engine() {
   # What an interrupted run left is not trusted; its downloads are still in uv's cache.
   "$uv" venv --quiet --clear --python "$python" "$venv"
   if ! (set -o pipefail; install_engine 2>&1 | tee "$root/cache/install.log"); then
+    if disk_is_full; then
+      echo "the disk that holds $root is full" >&2
+      echo "free some room there (inv pods.clean), or name another disk with --root" >&2
+      return 1
+    fi
     echo "$package $version could not be installed from $(index_name)${index:+ and $index}" >&2
     advise_index "$root/cache/install.log"
     return 1
@@ -19,6 +24,11 @@ step_engine() {
   printf '%s\n' "$engine_environment" >"$venv/podfab-env"
   : >"$venv/podfab-installed"
   report changed "$package $version"
+}
+
+disk_is_full() {
+  grep -q "No space left on device" "$root/cache/install.log" ||
+    [ "$(df -Pk "$root" | awk 'NR == 2 {print $4}')" -lt 10240 ]
 }
 
 install_engine() {
@@ -40,9 +50,9 @@ install_engine() {
     return
   fi
   # Where an index or a folder of wheels has the right torch, PyTorch's own index is not needed.
-  if [ -n "${UV_FIND_LINKS:-}${UV_DEFAULT_INDEX:-}${UV_INDEX:-}" ] &&
-    "$uv" pip install "${options[@]}" "${wanted[@]}"; then
-    return
+  if [ -n "${UV_FIND_LINKS:-}${UV_DEFAULT_INDEX:-}${UV_INDEX:-}" ]; then
+    "$uv" pip install "${options[@]}" "${wanted[@]}" && return
+    if disk_is_full; then return 1; fi
   fi
   "$uv" pip install "${options[@]}" --torch-backend "$torch_backend" "${wanted[@]}"
 }
