@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import screen
-from .errors import PodfabError
+from .errors import PodfabError, Unreachable
 from .records import pods
 from .screen.steps import Steps
 
@@ -125,7 +125,12 @@ def _carry_out(pod: Pod, facts: Facts, plan: SetupPlan) -> bool:
                 screen.say(f"{error.text}\nthat was {theirs['owner']}'s setup; now this one")
             return True
         except KeyboardInterrupt:
-            _cancel(pod, me["owner"])
+            try:
+                _cancel(pod, me["owner"])
+            except Unreachable:
+                screen.say(
+                    f"{pod.name} is out of reach: its setup goes on; run it again to join it"
+                )
             raise
 
 

@@ -14,14 +14,14 @@ from .target import Target
 
 if TYPE_CHECKING:
     from .plan.clean import Waste
-    from .plan.doctor import Check
+    from .plan.examination import Check
     from .plan.facts import Facts
 
 
 def examine(where: Target) -> tuple[dict[str, Any], list[Check]]:
     """Judge a pod by its facts and by what it reaches; return the facts as a document."""
     from .commands import upkeep as commands
-    from .plan import doctor
+    from .plan import doctor, examination
     from .plan.facts import parse_facts
     from .records.keys import api_key
 
@@ -29,13 +29,13 @@ def examine(where: Target) -> tuple[dict[str, Any], list[Check]]:
         where.pod.open()
     except Unreachable as error:
         detail, _, fix = error.text.rpartition("; ")
-        return {}, [doctor.Check("ssh", False, detail, fix)]
+        return {}, [examination.Check("ssh", False, detail, fix)]
     begun = time.time()
     script = commands.examine(where.pod.root, where.record.models_path or "")
     answer = where.pod.run(script, timeout=120)
     try:
         first, _, second = answer.partition("}\n{")
-        facts, found = parse_facts(first + "}"), doctor.parse_examination("{" + second)
+        facts, found = parse_facts(first + "}"), examination.parse_examination("{" + second)
     except (ValueError, KeyError, TypeError) as error:
         raise PodfabError(f"{where.name} told its facts unreadably: {error}") from error
     digest = hashlib.sha256(api_key().encode()).hexdigest()
@@ -46,7 +46,7 @@ def examine(where: Target) -> tuple[dict[str, Any], list[Check]]:
     checks = doctor.examine(facts, found, name, engines, ahead, digest)
     known = asdict(facts)
     document = {key: known[key] for key in doctor.SHOWN}
-    return document, [doctor.Check("ssh", True, str(where.pod.address)), *checks]
+    return document, [examination.Check("ssh", True, str(where.pod.address)), *checks]
 
 
 def waste(where: Target) -> tuple[Facts, list[Waste]]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from ..records.entries import Engine
-from . import space
+from . import examination, space
+from .examination import Check, Examination
 from .facts import Facts, version
 from .hardware import supported_cuda
 from .packages import missing_packages
@@ -22,33 +20,6 @@ CLOCK_SECONDS = 60  # certificates and tokens are refused when clocks differ by 
 ROOT_MIB = 5 * 1024
 MODELS_MIB = 20 * 1024
 MEMORY_MIB = 8 * 1024
-
-
-@dataclass(frozen=True)
-class Check:
-    """A need of a pod; `ok` is None when it can not be told, or does not matter by itself."""
-
-    check: str
-    ok: bool | None
-    detail: str
-    fix: str = ""
-
-
-@dataclass(frozen=True)
-class Examination:
-    """What only the doctor asks a pod for."""
-
-    gpu_processes: list[list[str]]
-    keys: dict[str, str]
-    network: dict[str, dict[str, Any]] | None
-
-
-def parse_examination(text: str) -> Examination:
-    """Read the second document of the doctor's script. Raises ValueError when it is none."""
-    raw = json.loads(text, strict=False)
-    lines = [line.split(",") for line in raw["gpu_processes"].splitlines()]
-    processes = [[word.strip() for word in words] for words in lines if len(words) >= 5]
-    return Examination(processes, raw["keys"], raw["network"])
 
 
 def examine(
@@ -71,9 +42,9 @@ def examine(
         _memory(facts),
         _shm(facts),
         _clock(ahead),
-        *_network(found.network),
-        _processes(facts, found.gpu_processes),
-        _keys(found.keys, key_digest),
+        *examination.network(found.network),
+        examination.processes(facts, found.gpu_processes),
+        examination.keys(found.keys, key_digest),
         _setup(facts),
     ]
     return [check for check in checks if check]
@@ -159,52 +130,6 @@ def _clock(ahead: float) -> Check:
     side = "ahead of" if ahead > 0 else "behind"
     detail = f"{abs(ahead):.0f} s {side} this machine's"
     return Check("clock", False, detail, "set it: sudo timedatectl set-ntp true; or restart it")
-
-
-def _network(network: dict[str, dict[str, Any]] | None) -> list[Check]:
-    if network is None:
-        return [Check("hub", None, "no Python on the pod to ask with; run setup first")]
-    checks = []
-    for name, variable in (("hub", "HF_ENDPOINT"), ("index", "PIP_INDEX_URL")):
-        said = network[name]
-        if said["status"] is None:
-            fix = f"export {variable}=URL of one that it reaches, and run setup"
-            checks.append(Check(name, False, f"{said['url']}: {said['error']}", fix))
-        else:
-            checks.append(Check(name, True, f"{said['url']} answers"))
-    return [*checks, _token(network.get("token"))]
-
-
-def _token(said: dict[str, Any] | None) -> Check:
-    fix = "export HF_TOKEN=hf_... and run setup"
-    if said is None:
-        return Check("token", None, "no HF_TOKEN on the pod; only gated models need one", fix)
-    if said["status"] == 200:
-        return Check("token", True, "the hub accepts it")
-    if said["status"] in (401, 403):
-        return Check("token", False, "the hub refuses it", fix)
-    return Check("token", None, f"the hub says nothing of it ({said['status'] or said['error']})")
-
-
-def _processes(facts: Facts, processes: list[list[str]]) -> Check | None:
-    if not facts.gpus:
-        return None
-    strangers = [words for words in processes if words[0] == "other"]
-    if not strangers:
-        return Check("processes", True, "nothing but ours is on the GPUs")
-    shown = ", ".join(f"{words[1]} ({words[-1]}, {words[3]})" for words in strangers)
-    return Check("processes", False, f"others on the GPUs: {shown}", "end them: kill PID")
-
-
-def _keys(keys: Mapping[str, str], digest: str) -> Check | None:
-    if not keys:
-        return None
-    others = sorted(name for name, found in keys.items() if found != digest)
-    if not others:
-        return Check("key", True, "all models have this machine's API key")
-    names = ", ".join(others)
-    fix = "stop them and start them here, or export their key as PI_API_KEY"
-    return Check("key", False, f"another API key than this machine's: {names}", fix)
 
 
 def _setup(facts: Facts) -> Check | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..plan.doctor import Check
+    from ..plan.examination import Check
     from ..plan.rows import Row
 
 STYLES = {

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from fabfile.plan.doctor import Check, Examination, examine, parse_examination
+from fabfile.plan.doctor import examine
+from fabfile.plan.examination import Check, Examination, parse_examination
 
 from .given import SHIPPED, facts, raw_job, ready_facts
 
