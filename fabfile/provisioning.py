@@ -44,7 +44,7 @@ class Wish:
         from .plan.toolkit import checked
 
         known = known or pods.Pod("")
-        text = mount or known.mount or ""
+        text = "" if mount == "none" else mount or known.mount or ""
         mounting = parse_mount(text) if text else None
         if not models_path and mount and mounting:
             models_path = mounting.target

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     ssh='where it is: "ssh -p 40022 root@1.2.3.4 -i key", an alias, or local for this machine',
     root="folder on the pod for all that is ours (default: ~/.pi there)",
     models_path="folder on the pod for the weights (default: models/ in the root)",
-    mount="command that mounts the models' folder there, as you would type it",
+    mount="command that mounts the models' folder there, as you would type it; none forgets it",
     engine="auto, release, nightly, cuda12, cpu, vllm==VERSION, or an installed one's folder",
     toolkit="CUDA compiler: auto, none, or a version like 12.9",
     plan="show what would be done, and do nothing",

@@ -23,6 +23,7 @@ def examine(where: Target) -> tuple[dict[str, Any], list[Check]]:
     from .commands import upkeep as commands
     from .plan import doctor, examination
     from .plan.facts import parse_facts
+    from .plan.mount import parse_mount
     from .records.keys import api_key
 
     try:
@@ -31,7 +32,8 @@ def examine(where: Target) -> tuple[dict[str, Any], list[Check]]:
         detail, _, fix = error.text.rpartition("; ")
         return {}, [examination.Check("ssh", False, detail, fix)]
     begun = time.time()
-    script = commands.examine(where.pod.root, where.record.models_path or "")
+    mount = parse_mount(where.record.mount).target if where.record.mount else ""
+    script = commands.examine(where.pod.root, where.record.models_path or "", mount)
     answer = where.pod.run(script, timeout=120)
     try:
         first, _, second = answer.partition("}\n{")

@@ -26,15 +26,17 @@ keys_json() { # digests only
 
 network_json() {
   for python in "$root"/engines/*/bin/python "$(command -v python3)"; do
-    if [ -x "$python" ]; then
-      (
-        set -a
-        [ -f "$root/env" ] && . "$root/env"
-        INDEX=$(root=$root bash -c "$indexes"' printf %s "${UV_DEFAULT_INDEX:-}"')
-        set +a
-        timeout 30 "$python" -c "$probe"
-      ) && return
-    fi
+    [ -x "$python" ] || continue
+    answers=$(
+      set -a
+      [ -f "$root/env" ] && . "$root/env"
+      INDEX=$(root=$root bash -c "$indexes"' printf %s "${UV_DEFAULT_INDEX:-}"')
+      set +a
+      timeout 30 "$python" -c "$probe" 2>/dev/null
+    )
+    case $answers in
+      '{'*'}') printf '%s' "$answers" && return ;;
+    esac
   done
   printf null
 }

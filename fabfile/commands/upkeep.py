@@ -9,9 +9,9 @@ from . import facts
 from .shell import assignments, in_home, script, text
 
 
-def examine(root: str, models_path: str) -> str:
+def examine(root: str, models_path: str, mount_target: str) -> str:
     """Write the script that prints the facts, and what only the doctor asks."""
-    return facts.gather(root, models_path) + script(
+    return facts.gather(root, models_path, mount_target) + script(
         "doctor.sh", probe=text("probe.py"), indexes=text("setup/indexes.sh")
     )
 

@@ -37,6 +37,7 @@ def examine(
         *_gpus(facts),
         _engine(facts, engine),
         _packages(facts),
+        _mount(facts),
         _room("disk", facts.root, facts.root_free_mib, ROOT_MIB, facts),
         _room("models", facts.models_path, facts.models_free_mib, MODELS_MIB, facts),
         _memory(facts),
@@ -99,6 +100,14 @@ def _packages(facts: Facts) -> Check:
     words = " ".join(missing)
     fix = f"apt-get install {words}" if facts.rights == "none" else "run setup"
     return Check("packages", False, f"missing: {words}", fix)
+
+
+def _mount(facts: Facts) -> Check | None:
+    if facts.mounted is None:
+        return None
+    if facts.mounted:
+        return Check("mount", True, "it is there")
+    return Check("mount", False, "what setup mounted for the weights is not there", "run setup")
 
 
 def _room(check: str, path: str, free: int | None, least: int, facts: Facts) -> Check:

@@ -281,8 +281,13 @@ def test_a_mount_is_made_and_holds_the_weights(bare: Bare, unmounted: Path) -> N
     second = bare.client.run("setup", "--name=bare")
     assert second.returncode == 0 and "changed" not in second.stderr
     subprocess.run(["umount", str(unmounted)], check=True)  # as a reboot would
+    examined = bare.client.run("pods.doctor")
+    assert "mount: run setup" in examined.stderr
     third = bare.client.run("setup", "--name=bare")
     assert third.returncode == 0 and os.path.ismount(unmounted), third.stderr
+    assert bare.client.run("setup", "--name=bare", "--mount=none").returncode == 0
+    (pod,) = json.loads((bare.client.state / "pods.json").read_text())["pods"].values()
+    assert pod["mount"] is None
 
 
 @needs_mount

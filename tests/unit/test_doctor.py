@@ -44,6 +44,7 @@ def test_a_pod_that_has_all_it_needs_is_well() -> None:
         ("models",
          {"models_free_mib": 10240, "volumes": [{"path": "/workspace", "free_mib": 900000}]},
          "10 GiB free", "--root=/workspace/podfab"),
+        ("mount", {"mounted": False}, "is not there", "run setup"),
         ("memory", {"memory_mib": 4096}, "4 GiB of RAM", "rent more"),
         ("shm", {"shm_mib": 64}, "/dev/shm has 64 MiB: a model on several GPUs", "--shm-size=10g"),
         ("setup", {"jobs": [raw_job("_setup", alive=False, exit=1)]}, "ended with 1", "run setup"),

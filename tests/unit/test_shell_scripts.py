@@ -147,7 +147,7 @@ SCRIPTS: dict[str, tuple[str, str]] = {
         ("runs", "sh", jobs.runs(root, "qwen")),
         ("facts", "sh", facts_script.gather(root)),
         ("facts-with-models", "sh", facts_script.gather(root, "/big disk/models", "/mnt/a b")),
-        ("examine", "sh", upkeep.examine(root, "/big disk/models")),
+        ("examine", "sh", upkeep.examine(root, "/big disk/models", "/mnt/a b")),
         ("usage", "sh", upkeep.usage(root, "/big disk/models", ["release-0.33.0", "a'b"])),
         ("remove", "sh", upkeep.remove(["/a b/it's", "/$(id)"])),
         ("purge", "sh", upkeep.purge(root)),
