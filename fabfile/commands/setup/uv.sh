@@ -30,6 +30,8 @@ with_installer() {
 with_pip() {
   local python options=(-q --retries 2 --timeout 30)
   python=$(command -v python3) || { pip_from_apt && python=$(command -v python3); } || return 1
+  # In a closed network the index that was named for uv is pip's way too.
+  if [ -n "${UV_DEFAULT_INDEX:-}" ]; then export PIP_INDEX_URL="${PIP_INDEX_URL:-$UV_DEFAULT_INDEX}"; fi
   echo "installing uv with pip"
   if "$python" -m venv --clear "$root/uv" 2>/dev/null ||
     { pip_from_apt && "$python" -m venv --clear "$root/uv"; }; then
