@@ -93,6 +93,19 @@ def test_a_plain_user_needs_only_a_python_with_pip(client: Client, container: St
     ready(client, pod)
 
 
+def test_a_user_with_sudo_needs_nothing_more(client: Client, container: Start) -> None:
+    pod = container(user="me")
+    pod.run("apt-get update -qq && apt-get install -y -qq --no-install-recommends sudo")
+    pod.run("echo 'me ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/me")
+    said = setup(client, pod, "--mount=sudo mount -t tmpfs -o size=64m,uid=me tmpfs /mnt/models")
+    assert (
+        "me with sudo" in said and "packages     changed" in said and "mount        changed" in said
+    )
+    assert pod.run("stat -c %U /home/me/.pi/engines/cpu/bin/vllm").strip() == "me"
+    ready(client, pod)
+    pod.run("umount /mnt/models")
+
+
 def test_a_python_comes_from_the_systems_packages_when_uv_can_not_fetch_one(
     client: Client, container: Start
 ) -> None:
