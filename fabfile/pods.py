@@ -10,9 +10,9 @@ import invoke
 
 from . import cli, screen
 from .cli import task
-from .errors import PodfabError
+from .errors import PodfabError, UsageError
 from .records import pods
-from .target import find, place, target
+from .target import Target, address_of, forget_key, place, reach, same_place, target
 
 
 @task(name="list", default=True, json=cli.JSON)
@@ -64,43 +64,42 @@ def remove(c: invoke.Context, name: str, purge: bool = False) -> None:
       inv pods.remove dc1
       inv pods.remove dc1 --purge
     """
-    pod = pods.load().get(name)
     if purge:
         from .upkeep import purge as remove_ours
 
-        remove_ours(name, pod)
+        remove_ours(name, pods.load())
     with pods.edit() as known:
         pod = known.get(name)
         del known.pods[name]
         if known.active == name:
             known.active = next(iter(known.pods), None)
-    _forget_key(pod)
+    if not any(same_place(pod.ssh, other.ssh) for other in known.pods.values()):
+        forget_key(pod.ssh)
     if pod.models and not purge:
         names = ", ".join(pod.models)
         screen.say(f"warning: {names} may still run on {name}; nothing there was stopped")
     screen.say(f"{name} is forgotten" + (f"; {known.active} is active" if known.active else ""))
 
 
-@task(name_="the pod whose new host key is right")
+@task(name_="the pod whose new host key is right, by name or by address")
 def trust(c: invoke.Context, name: str) -> None:
     """Forget the pinned host key of a pod and pin the one it shows now.
 
-    Example: inv pods.trust dc1
+    Examples:
+      inv pods.trust dc1
+      inv pods.trust "ssh -p 40022 root@1.2.3.4"
     """
-    from .target import reach
-
     known = pods.load()
-    name = find(known, name)
-    pod = known.get(name)
-    if pod.ssh == "local":
+    record = known.pods.get(name) or pods.Pod(address_of(known, name))
+    if record.ssh == "local":
         raise PodfabError(f"{name} is this machine; it has no host key")
-    _forget_key(pod)
-    reach(name, pod.ssh, pod.root).open()
+    forget_key(record.ssh)
+    reach(name, record.ssh, record.root).open()
 
 
 @task(command="what to run there, as one word: quote it", pod=cli.POD)
 def run(c: invoke.Context, command: str, pod: str = "") -> None:
-    """Run a command on a pod; its output and its exit code are ours.
+    """Run a command on a pod; its output and its exit code are ours, its stdin is empty.
 
     Examples:
       inv pods.run "nvidia-smi"
@@ -108,6 +107,8 @@ def run(c: invoke.Context, command: str, pod: str = "") -> None:
     """
     from .commands import upkeep as commands
 
+    if not command.strip():
+        raise UsageError("the command is empty")
     where = target(c, pod)
     code = where.pod.execute(commands.run(command), sys.stdout.buffer, sys.stderr.buffer)
     if code:
@@ -187,11 +188,16 @@ def clean(
 def doctor(c: invoke.Context, pod: str = "", json: bool = False) -> None:
     """Examine a pod: a verdict for each thing that it needs, and the fix; exit 1 if one is wrong.
 
+    With `fab -H`, also a pod that is not set up yet.
+
     Example: inv pods.doctor
     """
     from .upkeep import examine
 
-    where = target(c, pod)
+    known = pods.load()
+    name, ssh = place(c, pod, known)
+    record = known.pods.get(name) or pods.Pod(ssh)
+    where = Target(name, record, reach(name, ssh, record.root))
     facts, checks = examine(where)
     wrong = [check.check for check in checks if check.ok is False]
     if json:
@@ -201,14 +207,3 @@ def doctor(c: invoke.Context, pod: str = "", json: bool = False) -> None:
         screen.checks(checks)
     if wrong:
         raise PodfabError(f"{where.name} is not well: {', '.join(dict.fromkeys(wrong))}")
-
-
-def _forget_key(pod: pods.Pod) -> None:
-    from .remote.address import parse
-    from .remote.hostkeys import entry_name, forget
-    from .remote.sshconfig import destination
-
-    address = parse(pod.ssh)
-    if not address.is_local:
-        _, host, port = destination(address)
-        forget(entry_name(host, port))

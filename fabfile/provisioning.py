@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import screen
 from .errors import PodfabError, Unreachable
@@ -48,10 +49,12 @@ class Wish:
         mounting = parse_mount(text) if text else None
         if not models_path and mount and mounting:
             models_path = mounting.target
+        if not models_path and mount == "none" and known.mount and known.root:
+            models_path = f"{known.root}/models"
         return Wish(
             models_path or known.models_path or (mounting.target if mounting else ""),
             mounting,
-            engine or wished(known.engine, known.vllm_version),
+            engine or wished(known.engine, known.vllm_version, bool(known.gpus)),
             not engine,
             checked(toolkit),
         )
@@ -78,7 +81,7 @@ def set_up(pod: Pod, wish: Wish, facts: Facts, plan: SetupPlan) -> tuple[Facts, 
     from .plan.space import layout
 
     screen.say(f"{pod.name}: engine {plan.engine.folder}, {plan.engine.reason}")
-    screen.say(f"{pod.name}: {layout(facts)}")
+    screen.say(f"{pod.name}: {layout(facts, plan.mount)}")
     if plan.engine.recipe.note and "engine" in plan.todo:
         screen.say(f"{plan.engine.name}: {plan.engine.recipe.note}")
     joined = True
@@ -99,48 +102,60 @@ def _carry_out(pod: Pod, facts: Facts, plan: SetupPlan) -> bool:
     from .plan.environment import lines
     from .remote import jobs
 
-    with Steps([(step.step, step.state, step.reason) for step in plan.steps]) as steps:
-        if not plan.todo:
+    if not plan.todo:
+        with Steps([(step.step, step.state, step.reason) for step in plan.steps]):
             return False
-        me = jobs.who()
-        job = Job(
-            name=JOB,
-            script=setup_script(plan, facts.root, plan.todo),
-            details={"kind": "setup", "engine": plan.engine.folder, **me},
-            files={"environment": "".join(f"{line}\n" for line in lines(plan.passed))},
-        )
-        try:
+    me = jobs.who()
+    job = Job(
+        name=JOB,
+        script=setup_script(plan, facts.root, plan.todo),
+        details={"kind": "setup", "engine": plan.engine.folder, **me},
+        files={"environment": "".join(f"{line}\n" for line in lines(plan.passed))},
+    )
+    try:
+        with Steps([(step.step, step.state, step.reason) for step in plan.steps]) as steps:
             begun = jobs.start(pod, job, screen.say)
-            if not begun.joined:
+            if begun.joined:
+                _join(pod, steps, begun.details)
+            else:
                 _watch(pod, steps)
-                return False
-            theirs = {name: screen.plain(str(begun.details.get(name))) for name in job.details}
-            screen.say(
-                f"a setup of {pod.name} runs already, by {theirs['owner']} since "
-                f"{theirs['started']} (engine {theirs['engine']}); following it"
-            )
-            try:
-                _watch(pod, steps)
-            except PodfabError as error:
-                screen.say(f"{error.text}\nthat was {theirs['owner']}'s setup; now this one")
-            return True
-        except KeyboardInterrupt:
-            try:
-                _cancel(pod, me["owner"])
-            except Unreachable:
-                screen.say(
-                    f"{pod.name} is out of reach: its setup goes on; run it again to join it"
-                )
-            raise
+            return begun.joined
+    except KeyboardInterrupt:
+        # A second Ctrl-C must not leave half of the cancelling undone.
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            _cancel(pod, me["client"])
+        except Unreachable:
+            screen.say(f"{pod.name} is out of reach, its setup goes on; run it again to join")
+        finally:
+            signal.signal(signal.SIGINT, heard)
+        raise
 
 
-def _cancel(pod: Pod, owner: str) -> None:
+def _join(pod: Pod, steps: Steps, details: dict[str, Any]) -> None:
+    """Follow a setup that runs already to its end, whatever that is."""
+    from .remote import jobs
+
+    theirs = {name: screen.plain(str(details.get(name))) for name in ("owner", "started", "engine")}
+    screen.say(
+        f"a setup of {pod.name} runs already, by {theirs['owner']} since "
+        f"{theirs['started']} (engine {theirs['engine']}); following it"
+    )
+    try:
+        _watch(pod, steps)
+    except PodfabError as error:
+        stopped = any(job.name == JOB and job.stopped for job in jobs.status(pod))
+        how = f"the setup of {pod.name} was cancelled" if stopped else error.text
+        screen.say(f"{how}\nthat was {theirs['owner']}'s; now this one")
+
+
+def _cancel(pod: Pod, client: str) -> None:
     """End the running setup when it is ours; another client's goes on."""
     from .remote import jobs
 
     for job in jobs.status(pod):
         if job.name == JOB and job.alive:
-            if job.details.get("owner") != owner:
+            if job.details.get("client") != client:
                 screen.say(f"the setup of {pod.name} goes on, it is not this client's")
                 return
             jobs.stop(pod, JOB)

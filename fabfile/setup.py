@@ -87,8 +87,8 @@ def _which(c: invoke.Context, name: str, ssh: str) -> tuple[str, str, pods.Pod |
     ssh = ssh or host(c, known)
     if not ssh and not name:
         raise UsageError('where is the pod? fab -H user@host setup, or inv setup --ssh="ssh ..."')
-    if ssh in known.pods and (not name or name == ssh):
-        name, ssh = ssh, known.pods[ssh].ssh
+    if ssh in known.pods:
+        name, ssh = name or ssh, known.pods[ssh].ssh
     ssh = ssh or known.get(name).ssh
     address = parse(ssh)
     if address.ignored:
@@ -107,7 +107,11 @@ def _which(c: invoke.Context, name: str, ssh: str) -> tuple[str, str, pods.Pod |
 def _absolute(path: str, flag: str) -> str:
     if path and not path.startswith(("/", "~/")):
         raise UsageError(f"{flag}={path} is no absolute path; it is a folder on the pod")
-    return path.rstrip("/") or path
+    if (path and not path.strip("/")) or "\n" in path:
+        raise UsageError(f"{flag}={path!r} can not be ours; name a folder of its own")
+    if flag == "--root" and (odd := sorted(set(path) & set("'\"\\$`"))):
+        raise UsageError(f"{flag} has {' '.join(odd)} in it; Python's programs can not start there")
+    return path.rstrip("/")
 
 
 def _show(name: str, facts: Facts, plan: SetupPlan, json: bool) -> None:
@@ -115,7 +119,7 @@ def _show(name: str, facts: Facts, plan: SetupPlan, json: bool) -> None:
         from .plan.space import layout
 
         screen.say(f"{name}: engine {plan.engine.folder}, {plan.engine.reason}")
-        screen.say(f"{name}: {layout(facts)}")
+        screen.say(f"{name}: {layout(facts, plan.mount)}")
         rows = [(step.step, step.state, step.reason) for step in plan.steps]
         screen.table(("step", "state", "reason"), rows)
         return

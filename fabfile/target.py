@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,9 +75,9 @@ def find(known: pods.Pods, text: str) -> str:
         place = None
     if place and not place.is_local:
         for name, pod in known.pods.items():
-            if _same_place(parse(pod.ssh), place):
+            if same_place(pod.ssh, text):
                 return name
-    raise unknown(text, "pod", known.pods, f"set it up first: fab -H {text} setup")
+    raise unknown(text, "pod", known.pods, f"set it up first: fab -H {shlex.quote(text)} setup")
 
 
 def place(c: invoke.Context, pod: str, known: pods.Pods) -> tuple[str, str]:
@@ -114,7 +115,33 @@ def default_root(address: Address) -> str:
     return str(state_dir() / "local") if address.is_local else "~/.pi"
 
 
-def _same_place(one: Address, other: Address) -> bool:
+def address_of(known: pods.Pods, text: str) -> str:
+    """Return the ssh string that a text is, for a pod that is not known by this name."""
+    from .remote.address import parse
+
+    if not any(mark in text for mark in "@: ."):
+        known.get(text)  # a name, then: say which was meant
+    return str(parse(text))
+
+
+def same_place(one: str, other: str) -> bool:
+    """Tell whether two ssh strings lead to the same user, host and port."""
+    from .remote.address import parse
     from .remote.sshconfig import destination
 
-    return destination(one) == destination(other)
+    first, second = parse(one), parse(other)
+    if first.is_local or second.is_local:
+        return first.is_local and second.is_local
+    return destination(first) == destination(second)
+
+
+def forget_key(ssh: str) -> None:
+    """Forget the host key that is pinned for an address."""
+    from .remote.address import parse
+    from .remote.hostkeys import entry_name, forget
+    from .remote.sshconfig import destination
+
+    address = parse(ssh)
+    if not address.is_local:
+        _, host, port = destination(address)
+        forget(entry_name(host, port))

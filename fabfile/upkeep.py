@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from . import screen
@@ -48,7 +49,11 @@ def examine(where: Target) -> tuple[dict[str, Any], list[Check]]:
     checks = doctor.examine(facts, found, name, engines, ahead, digest)
     known = asdict(facts)
     document = {key: known[key] for key in doctor.SHOWN}
-    return document, [examination.Check("ssh", True, str(where.pod.address)), *checks]
+    setup = f"inv setup --name={where.name}"
+    if where.name not in pods.load().pods:
+        setup += f" --ssh={shlex.quote(where.record.ssh)}"
+    told = [replace(check, fix=check.fix.replace("run setup", setup)) for check in checks]
+    return document, [examination.Check("ssh", True, str(where.pod.address)), *told]
 
 
 def waste(where: Target) -> tuple[Facts, list[Waste]]:
@@ -77,16 +82,24 @@ def remove(where: Target, gone: list[Waste]) -> None:
     screen.say(f"{where.name}: {screen.size(sum(thing.kib for thing in gone))} freed")
 
 
-def purge(name: str, pod: pods.Pod) -> None:
-    """Remove all that is ours from a pod. Raises RemoteFailed when something runs there."""
-    from .commands import upkeep as commands
-    from .target import reach
+def purge(name: str, known: pods.Pods) -> None:
+    """Remove all that is ours from a pod.
 
+    Raises PodfabError when something runs there, or another record lies in the same folder.
+    """
+    from .commands import upkeep as commands
+    from .target import reach, same_place
+
+    pod = known.get(name)
+    for other, record in known.pods.items():
+        if other != name and record.root == pod.root and same_place(record.ssh, pod.ssh):
+            raise PodfabError(f"{other} lies in the same folder of {name}; nothing was removed")
     there = reach(name, pod.ssh, pod.root)
-    there.run(commands.purge(there.root), timeout=600)
+    left = there.run(commands.purge(there.root), timeout=600).split("\n")[0]
     outside = pod.models_path and not f"{pod.models_path}/".startswith(f"{there.root}/")
     kept = f"; the weights in {pod.models_path} are kept" if outside else ""
-    screen.say(f"{there.root} is gone from {name}{kept}")
+    others = f"; what is not ours stays there: {screen.plain(left)}" if left else ""
+    screen.say(f"all of podfab's is gone from {there.root} on {name}{others}{kept}")
 
 
 def read_back(name: str, ssh: str, known: pods.Pod | None) -> pods.Pod:
@@ -103,5 +116,7 @@ def read_back(name: str, ssh: str, known: pods.Pod | None) -> pods.Pod:
     facts = gather(there, known.models_path or "")
     engine = known.engine if known.engine in facts.links else next(iter(facts.links), None)
     if not engine:
-        raise PodfabError(f"{name} has no engine in {facts.root}; set it up: inv setup")
+        raise PodfabError(
+            f"{name} has no engine in {facts.root}; set it up: inv setup --ssh={shlex.quote(ssh)}"
+        )
     return described(ssh, facts, engine, known.mount)

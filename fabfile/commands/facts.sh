@@ -50,8 +50,9 @@ cards() {
 
 nvccs_json() {
   separator=
-  for path in "$(command -v nvcc)" /usr/local/cuda/bin/nvcc /usr/local/cuda-*/bin/nvcc; do
-    [ -x "$path" ] || continue
+  for path in /usr/local/cuda/bin/nvcc /usr/local/cuda-*/bin/nvcc "$(command -v nvcc)"; do
+    # One without its headers beside it is a wrapper, or can not compile.
+    [ -x "$path" ] && [ -f "${path%/bin/nvcc}/include/cuda_runtime.h" ] || continue
     release=$("$path" --version 2>/dev/null | sed -n 's/.*release \([0-9.]*\).*/\1/p')
     printf '%s{"path":%s,"version":%s}' "$separator" "$(str "$path")" "$(str "$release")"
     separator=,
@@ -136,6 +137,7 @@ rights=$(sudo_kind)
 gpu_text='' gpu_list='' nvccs=''
 if command -v nvidia-smi >/dev/null; then
   gpu_text=$(timeout 30 nvidia-smi --format=csv,noheader --query-gpu="$gpu_query" 2>&1)
+  [ -n "$gpu_text" ] || gpu_text='nvidia-smi gave no answer'
   case $gpu_text in
     *'not a valid field'*) # a driver from before these columns; how old it is can still be told
       gpu_text=$(timeout 30 nvidia-smi --format=csv,noheader \

@@ -51,8 +51,10 @@ def setup_script(plan: SetupPlan, root: str, steps: Iterable[str]) -> str:
         "toolkit_packages": plan.toolkit.packages,
         "mount_words": mount.words if mount else (),
     }
+    passed = f"# By hand, set first, as your side has them: {' '.join(plan.passed)}\n"
     parts = [
         _HEAD.format(root=root.replace("\n", " ")),
+        passed if plan.passed else "",
         in_home(root),
         assignments(values),
         *(array(name, words) for name, words in arrays.items()),

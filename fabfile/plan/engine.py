@@ -27,8 +27,10 @@ class Choice:
     folder: str
 
 
-def wished(engine: str | None, vllm_version: str | None) -> str:
+def wished(engine: str | None, vllm_version: str | None, has_gpus: bool = False) -> str:
     """Return what a pod's record says that was asked for: what `auto` never takes stays."""
+    if engine == "cpu" and has_gpus:
+        return "cpu"
     if engine == "vllm":
         return f"vllm=={vllm_version}" if vllm_version else "auto"
     return "auto" if not engine or engine in AUTOMATIC else engine

@@ -27,6 +27,10 @@ class Mount:
     target: str
     as_root: bool
 
+    def holds(self, path: str) -> bool:
+        """Tell whether a path lies on the mount."""
+        return f"{path}/".startswith(f"{self.target}/")
+
     @property
     def helper(self) -> str | None:
         """The program that this kind of mount needs besides `mount`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .engine import Choice
 from .facts import Facts, Volume
+from .mount import Mount
 
 ENGINE_MIB = 20_000  # a CUDA venv with its download cache; the CPU build takes a third
 CPU_ENGINE_MIB = 7_000
@@ -18,12 +19,12 @@ def needed(facts: Facts, engine: Choice) -> int:
     return ENGINE_MIB if engine.recipe.min_driver else CPU_ENGINE_MIB
 
 
-def layout(facts: Facts) -> str:
+def layout(facts: Facts, mount: Mount | None) -> str:
     """Say which path holds what, and how much is free there."""
-    return (
-        f"engines in {facts.root} ({gib(facts.root_free_mib)} free), "
-        f"weights in {facts.models_path} ({gib(facts.models_free_mib)} free)"
-    )
+    pending = mount and not facts.mounted and mount.holds(facts.models_path)
+    free = "once it is mounted" if pending else f"{gib(facts.models_free_mib)} free"
+    engines = f"engines in {facts.root} ({gib(facts.root_free_mib)} free)"
+    return f"{engines}, weights in {facts.models_path} ({free})"
 
 
 def bigger(facts: Facts) -> Volume | None:

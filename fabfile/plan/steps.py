@@ -33,7 +33,7 @@ def preflight(facts: Facts, engine: Choice, mount: Mount | None) -> Step:
     if not facts.root_writable:
         reason = f"{facts.user} may not write to {facts.root}; name another folder with --root"
         return Step("preflight", "impossible", reason)
-    if mount and not facts.mounted and f"{facts.root}/".startswith(f"{mount.target}/"):
+    if mount and not facts.mounted and mount.holds(facts.root):
         reason = f"{facts.root} lies on the mount; mount it by hand first, then run setup"
         return Step("preflight", "impossible", reason)
     need, free = space.needed(facts, engine), facts.root_free_mib
@@ -79,7 +79,9 @@ def python(facts: Facts, engine: Choice, found: Python | None) -> Step:
 
 
 def install(facts: Facts, engine: Choice) -> Step:
-    what = f"{engine.recipe.package} {engine.recipe.version}"
+    newest = engine.recipe.version == "latest"
+    package = engine.recipe.package
+    what = f"the newest {package}" if newest else f"{package} {engine.recipe.version}"
     if engine.folder in facts.engines:
         return Step("engine", "ok", f"{what} is installed")
     return Step("engine", "todo", f"install {what} into {facts.root}/engines/{engine.folder}")
@@ -118,9 +120,12 @@ def mount(facts: Facts, wanted: Mount | None, installing: Step) -> Step:
 
 def storage(facts: Facts, wanted: Mount | None) -> Step:
     where = f"{facts.models_path}, {space.gib(facts.models_free_mib)} free"
-    if wanted and not facts.mounted and f"{facts.models_path}/".startswith(f"{wanted.target}/"):
+    if wanted and not facts.mounted and wanted.holds(facts.models_path):
         return Step("storage", "todo", f"{facts.models_path}, once the mount is there")
-    if not facts.models_path_exists:
+    if facts.models_free_mib == 0:
+        return Step("storage", "impossible", f"{where}: no room for weights; --models-path")
+    makeable = facts.models_path_writable or facts.rights == "passwordless"
+    if not facts.models_path_exists and makeable:
         return Step("storage", "todo", f"make {where}")
     if not facts.models_path_writable:
         reason = f"{facts.user} may not write to {facts.models_path}; name another --models-path"

@@ -49,7 +49,7 @@ def checked(wish: str) -> str:
 def decide_toolkit(wish: str, facts: Facts, engine: Choice) -> Toolkit:
     """Decide about the CUDA toolkit; `wish` is auto, none, or a version like 12.9."""
     if wish not in ("auto", "none"):
-        return _asked_for(wish, facts)
+        return _asked_for(wish, facts, engine)
     generations = {int(gpu.capability) for gpu in facts.gpus if gpu.capability}
     compiling = generations & set(engine.recipe.nvcc_for)
     if not compiling:
@@ -80,12 +80,16 @@ def decide_toolkit(wish: str, facts: Facts, engine: Choice) -> Toolkit:
     return Toolkit("todo", reason, wanted, repository(facts), using, optional=True)
 
 
-def _asked_for(wish: str, facts: Facts) -> Toolkit:
+def _asked_for(wish: str, facts: Facts, engine: Choice) -> Toolkit:
+    if not facts.gpus:
+        return Toolkit("skip", "no GPU is here to compile for")
+    compiles = version(wish) >= version(engine.recipe.min_nvcc or "0")
+    switch = "1" if compiles else "0"
     home = f"/usr/local/cuda-{wish}"
     for nvcc in facts.nvccs:
         if nvcc.version == wish:
             there = nvcc.path.removesuffix("/bin/nvcc")
-            return Toolkit("ok", f"nvcc {wish} in {there}", environment=_using(there))
+            return Toolkit("ok", f"nvcc {wish} in {there}", environment=_using(there, switch))
     newest = supported_cuda(facts.driver)
     if facts.driver and (not newest or version(wish)[0] > newest[0]):
         has = f"CUDA {newest[0]}.{newest[1]}" if newest else "no CUDA 12"
@@ -93,7 +97,7 @@ def _asked_for(wish: str, facts: Facts) -> Toolkit:
     if problem := _uninstallable(facts):
         return Toolkit("impossible", f"{problem}; install CUDA {wish} on the pod")
     reason = f"install nvcc {wish} from NVIDIA's apt repository: --toolkit asks for it"
-    return Toolkit("todo", reason, wish, repository(facts), _using(home))
+    return Toolkit("todo", reason, wish, repository(facts), _using(home, switch))
 
 
 def _for_driver(facts: Facts, built_for: str) -> str:
@@ -127,5 +131,5 @@ def repository(facts: Facts) -> str:
     return f"{found[1]}{found[2].replace('.', '')}/{machine}" if found and machine else ""
 
 
-def _using(home: str) -> tuple[tuple[str, str], ...]:
-    return (("CUDA_HOME", home), ("VLLM_USE_DEEP_GEMM", "1"))
+def _using(home: str, switch: str = "1") -> tuple[tuple[str, str], ...]:
+    return (("CUDA_HOME", home), ("VLLM_USE_DEEP_GEMM", switch))

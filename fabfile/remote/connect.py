@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from paramiko.ssh_exception import (
 )
 
 from ..errors import PodfabError, Unreachable
+from ..records import pods
 from ..records.settings import Settings
 from . import hostkeys
 from .address import Address, parse
@@ -148,14 +150,17 @@ def _explained(
 def _cause(error: Exception, address: Address, name: str) -> str:
     """Translate what paramiko and the sockets raise; the order goes from special to general."""
     if isinstance(error, BadHostKeyException):
+        where = name if name in pods.load().pods else str(address)
         return (
             "its host key is not the pinned one: another machine, or somebody between; "
-            f"if it was rebuilt: inv pods.trust {name}"
+            f"if it was rebuilt: inv pods.trust {shlex.quote(where)}"
         )
     if isinstance(error, PasswordRequiredException) or "encrypted" in str(error):
         return "the key is encrypted; add it to an agent: ssh-add KEY"
     if isinstance(error, BadAuthenticationType) and "publickey" not in error.allowed_types:
         return "it asks for a password; install your key: ssh-copy-id"
+    if "No authentication methods available" in str(error):
+        return "there is no key to offer; name one with -i, or add it to an agent: ssh-add KEY"
     if isinstance(error, AuthenticationException):
         key = f"-i {address.key}" if address.key else "your keys"
         return f"it refused {key}; check the user and install the public key there"

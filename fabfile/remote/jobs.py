@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import platform
 import time
@@ -15,6 +16,7 @@ from ..commands import jobs as commands
 from ..commands.jobs import Job
 from ..errors import ConnectionLost, PodfabError, RemoteFailed, Unreachable
 from ..plan.facts import JobState, parse_jobs
+from ..records.home import state_dir
 from .pod import Pod
 
 
@@ -206,7 +208,9 @@ def _frames(chunks: Iterable[bytes]) -> Iterator[Log | News]:
 
 def who() -> dict[str, str]:
     """Return who starts something now, and when: what a second client is told."""
-    return {"owner": _me(), "started": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"}
+    client = hashlib.sha256(f"{_me()}:{state_dir()}".encode()).hexdigest()[:16]
+    started = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return {"owner": _me(), "started": started, "client": client}
 
 
 def _me() -> str:

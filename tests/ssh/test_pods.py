@@ -157,9 +157,13 @@ def test_a_pod_is_purged_of_what_is_ours_only(ready: Client, server: Sshd) -> No
     assert refused.returncode == 1 and "qwen runs; stop it first" in refused.stderr
     assert list(record(ready)["pods"]) == ["dc1"] and (root / "engines").exists()
     ready.run("models.stop", "--all")
+    (root / "models" / "hub").mkdir(parents=True, exist_ok=True)
+    (root / "models" / "mine.bin").write_text("mine")
     done = ready.run("pods.remove", "dc1", "--purge")
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in root.iterdir()] == ["mine.txt"]
+    assert "what is not ours stays there: " in done.stderr
+    assert sorted(path.name for path in root.iterdir()) == ["mine.txt", "models"]
+    assert [path.name for path in (root / "models").iterdir()] == ["mine.bin"]
     assert record(ready)["pods"] == {}
 
 
@@ -168,8 +172,52 @@ def test_a_purged_root_is_gone(ready: Client, server: Sshd) -> None:
     assert not (server.home / ".pi").exists()
 
 
+def test_a_folder_and_a_key_that_another_record_uses_stay(ready: Client, server: Sshd) -> None:
+    remember(ready, dc1=server, dc2=server)
+    assert rows(ready) == []  # pins the host key
+    refused = ready.run("pods.remove", "dc1", "--purge")
+    assert refused.returncode == 1 and "dc2 lies in the same folder" in refused.stderr
+    assert (server.home / ".pi" / "engines").exists()
+    assert ready.run("pods.remove", "dc1").returncode == 0
+    assert f"]:{server.port} " in (ready.state / "known_hosts").read_text()
+
+
+def test_the_key_of_a_pod_that_is_not_set_up_yet_is_trusted_by_its_address(
+    client: Client, server: Sshd
+) -> None:
+    words = ("setup", f"--ssh={server.ssh}", "--name=new", "--plan")
+    assert client.run(*words).returncode == 0
+    server.stop()
+    server.new_key("host_key")
+    server.start()
+    refused = client.run(*words)
+    advice = refused.stderr.strip().splitlines()[-1].rpartition("inv pods.trust ")[2]
+    assert server.ssh in advice, refused.stderr
+    assert client.run("pods.trust", advice.strip("'")).returncode == 0
+    assert client.run(*words).returncode == 0
+
+
+def test_a_pod_that_is_not_set_up_yet_is_examined(client: Client, serve: Serve) -> None:
+    server = serve()
+    code, report, checks = examined(client, "-H", server.ssh)
+    assert code == 1 and checks["engine"]["ok"] is False
+    assert f"--ssh='{server.ssh}'" in checks["engine"]["fix"]
+    assert report["pod"] == "127.0.0.1"
+
+
+def test_an_nvidia_smi_that_hangs_is_no_pod_without_gpus(
+    client: Client, serve: Serve, tmp_path: Path
+) -> None:
+    says = stub(tmp_path, "nvidia-smi", "")
+    (Path(says) / "nvidia-smi").write_text("#!/bin/sh\nexit 124\n")  # as `timeout` ends it
+    server = serve(path=says)
+    refused = client.run("setup", f"--ssh={server.ssh}", "--name=new", "--plan")
+    assert refused.returncode == 1 and "nvidia-smi gave no answer" in refused.stderr
+
+
 def examined(client: Client, *words: str) -> tuple[int, dict[str, Any], dict[str, Any]]:
-    result = client.run("pods.doctor", "--json", *words)
+    program = "fab" if "-H" in words else "inv"
+    result = client.run(*words, "pods.doctor", "--json", program=program)
     report = json.loads(result.stdout)
     assert report["ok"] == (result.returncode == 0)
     return result.returncode, report, {check["check"]: check for check in report["checks"]}

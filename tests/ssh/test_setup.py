@@ -116,6 +116,33 @@ def test_ctrl_c_cancels_it_and_leaves_nothing(bare: Bare) -> None:
     assert bare.client.run(*bare.words).returncode == 0
 
 
+def test_two_ctrl_c_cancel_it_too(bare: Bare) -> None:
+    setting_up = bare.begin()
+    leader = int((bare.job / "pid").read_text().split()[0])
+    setting_up.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    setting_up.send_signal(signal.SIGINT)
+    _, said = setting_up.communicate(timeout=60)
+    assert (setting_up.returncode, "Traceback" in said) == (130, False), said
+    assert gone(leader, patience=1), "it goes on without a word"
+
+
+def test_a_follower_is_told_that_it_was_cancelled_and_does_it_itself(
+    bare: Bare, tmp_path: Path
+) -> None:
+    first = bare.begin()
+    second = other_client(tmp_path, bare).popen(*bare.words)
+    assert second.stderr
+    while "runs already" not in second.stderr.readline():
+        assert second.poll() is None
+    first.send_signal(signal.SIGINT)
+    assert first.wait(60) == 130
+    bare.hold.unlink()
+    _, said = second.communicate(timeout=60)
+    assert second.returncode == 0, said
+    assert "the setup of bare was cancelled" in said
+
+
 def test_what_was_finished_before_it_ended_is_not_done_again(bare: Bare) -> None:
     setting_up = bare.begin()
     setting_up.send_signal(signal.SIGINT)
@@ -163,7 +190,7 @@ def test_ctrl_c_of_a_follower_leaves_anothers_setup_alone(bare: Bare, tmp_path: 
     second.send_signal(signal.SIGINT)
     _, said = second.communicate(timeout=60)
     assert second.returncode == 130
-    assert "goes on, it is not this client's" in said
+    assert "goes on, it is not this client's" in said and "was cancelled" not in said
     bare.hold.unlink()
     assert first.wait(60) == 0
 
@@ -282,12 +309,12 @@ def test_a_mount_is_made_and_holds_the_weights(bare: Bare, unmounted: Path) -> N
     assert second.returncode == 0 and "changed" not in second.stderr
     subprocess.run(["umount", str(unmounted)], check=True)  # as a reboot would
     examined = bare.client.run("pods.doctor")
-    assert "mount: run setup" in examined.stderr
+    assert "mount: inv setup --name=bare\n" in examined.stderr
     third = bare.client.run("setup", "--name=bare")
     assert third.returncode == 0 and os.path.ismount(unmounted), third.stderr
     assert bare.client.run("setup", "--name=bare", "--mount=none").returncode == 0
     (pod,) = json.loads((bare.client.state / "pods.json").read_text())["pods"].values()
-    assert pod["mount"] is None
+    assert (pod["mount"], pod["models_path"]) == (None, f"{bare.root}/models")
 
 
 @needs_mount

@@ -178,6 +178,10 @@ def test_what_auto_would_never_take_was_asked_for_and_stays(
     assert wished(engine, version) == wish
 
 
+def test_the_cpu_engine_on_a_pod_with_gpus_was_asked_for_and_stays() -> None:
+    assert wished("cpu", "0.32.0", has_gpus=True) == "cpu"
+
+
 @pytest.mark.parametrize(
     ("cards", "words"),
     [("amd", "AMD GPUs are here, and podfab does not support them yet"),

@@ -286,6 +286,10 @@ def test_a_root_below_a_mount_that_is_not_there_yet_is_refused() -> None:
         ({"models_path_exists": True, "models_path_writable": False, "user": "me"}, "impossible",
          "me may not write"),
         ({"models_path": "/mnt/models/hub"}, "todo", "once the mount is there"),
+        ({"models_path": "/etc/passwd", "models_path_writable": False}, "impossible", "may not"),
+        ({"models_path": "/srv/m", "models_path_writable": False, "rights": "passwordless"}, "todo",
+         "make /srv/m"),
+        ({"models_path": "/proc/x", "models_free_mib": 0}, "impossible", "no room for weights"),
     ],
 )  # fmt: skip
 def test_the_weights_need_a_folder_that_can_be_written(

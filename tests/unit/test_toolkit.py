@@ -90,8 +90,15 @@ def test_a_version_that_was_asked_for_is_installed_or_fails() -> None:
     assert (toolkit.state, toolkit.version, toolkit.optional) == ("todo", "12.9", False)
     assert decided("12.9", nvccs=nvcc("12.9")).state == "ok"
     assert decided("12.9", rights="none").state == "impossible"
-    assert decided("12.9", gpus="", distribution="debian12").repository == "debian12/x86_64"
+    assert decided("12.9", distribution="debian12").repository == "debian12/x86_64"
+    assert decided("12.9", gpus="").state == "skip"
     assert decided("12.9", arch="aarch64").repository == "ubuntu2204/sbsa"
+
+
+@pytest.mark.parametrize(("wish", "switch"), [("12.8", "0"), ("12.9", "1"), ("13.0", "1")])
+def test_a_version_that_is_too_old_for_deep_gemm_leaves_it_off(wish: str, switch: str) -> None:
+    for there in ([], nvcc(wish)):
+        assert dict(decided(wish, nvccs=there).environment)["VLLM_USE_DEEP_GEMM"] == switch
 
 
 @pytest.mark.parametrize(
