@@ -33,7 +33,13 @@ PASSED_ON = (
 
 
 def passed_on(client: Mapping[str, str]) -> dict[str, str]:
-    """Return those of the client's variables that go into the pod's env file."""
+    """Return those of the client's variables that go into the pod's env file.
+
+    Raises UsageError for a hub that is no address: it would be kept on the pod.
+    """
+    hub = client.get("HF_ENDPOINT")
+    if hub and not hub.startswith(("http://", "https://")):
+        raise UsageError(f"HF_ENDPOINT={hub} is no address; https://... is expected")
     return {name: client[name] for name in PASSED_ON if client.get(name)}
 
 

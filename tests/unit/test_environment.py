@@ -34,6 +34,11 @@ def test_the_pod_gets_what_names_mirrors_and_tokens_and_nothing_else() -> None:
     }
 
 
+def test_a_hub_that_is_no_address_is_refused() -> None:
+    with pytest.raises(UsageError, match="HF_ENDPOINT=not a url is no address"):
+        passed_on({"HF_ENDPOINT": "not a url"})
+
+
 @pytest.mark.parametrize("value", ["a\nb", "a\n", "\n", "a\0b"])
 def test_a_value_of_several_lines_is_refused_by_its_name_only(value: str) -> None:
     with pytest.raises(UsageError, match="HF_TOKEN") as refused:
