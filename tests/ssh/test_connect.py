@@ -46,7 +46,7 @@ def test_a_changed_host_key_is_refused_until_it_is_forgotten(serve: Serve, reach
     server.new_key("host_key")
     server.start()
     assert "its host key is not the pinned one" in (said := refusal(reach(server.ssh)))
-    assert said.endswith("inv pods.trust pod")
+    assert said.endswith(f"inv pods.trust '{server.ssh}'"), "no record has it by a name"
     forget(entry_name("127.0.0.1", server.port))
     reach(server.ssh).open()
 
