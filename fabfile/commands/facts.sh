@@ -39,7 +39,9 @@ volumes_json() {
 
 # Makers of the GPUs on the bus, also of those without a driver; a container sees its host's bus.
 cards() {
-  if [ -e /dev/kfd ] || command -v rocm-smi amd-smi >/dev/null; then printf 'amd '; fi
+  if [ -e /dev/kfd ] || command -v rocm-smi >/dev/null || command -v amd-smi >/dev/null; then
+    printf 'amd '
+  fi
   [ -f /.dockerenv ] || [ -f /run/.containerenv ] || [ -n "${container:-}" ] && return
   for device in /sys/bus/pci/devices/*; do
     class='' vendor=''
@@ -114,7 +116,7 @@ environment_json() { # digests only: the values are secrets
 
 tools_json() {
   separator=
-  for tool in apt-get bash cc curl flock mount.cifs mount.nfs nvidia-smi python3 setsid sha256sum sshfs sudo wget; do
+  for tool in apt-get bash cc curl flock mount.cifs mount.nfs python3 setsid sha256sum sshfs wget; do
     path=$(command -v "$tool") || continue
     printf '%s%s:%s' "$separator" "$(str "$tool")" "$(str "$path")"
     separator=,

@@ -77,7 +77,7 @@ def _installed(folder: str, facts: Facts, engines: Mapping[str, Engine]) -> Choi
     name, _, number = folder.rpartition("-")
     line = "release" if version(number) >= FIRST_CUDA_13 else "cuda12"
     recipe = engines.get(name, engines[line]).model_copy(update={"version": number})
-    return Choice(name, recipe, f"{folder} was asked for and is installed", folder)
+    return _able(Choice(name, recipe, f"{folder} was asked for and is installed", folder), facts)
 
 
 def _automatic(facts: Facts, engines: Mapping[str, Engine]) -> Choice:

@@ -32,16 +32,19 @@ class Address:
 
     def __str__(self) -> str:
         """The address as an ssh string that parses back into it."""
-        if self.is_local:
-            return LOCAL
-        words = ["ssh"]
+        return LOCAL if self.is_local else shlex.join(["ssh", *self.words])
+
+    @property
+    def words(self) -> list[str]:
+        """The words that follow `ssh`: options, then the destination."""
+        words = []
         if self.port:
             words += ["-p", str(self.port)]
         if self.key:
             words += ["-i", self.key]
         for name, value in self.options.items():
             words += ["-o", f"{name}={value}"]
-        return shlex.join([*words, f"{self.user}@{self.host}" if self.user else self.host])
+        return [*words, f"{self.user}@{self.host}" if self.user else self.host]
 
 
 def parse(text: str) -> Address:

@@ -226,8 +226,7 @@ def test_the_pod_vanishes_while_a_model_starts(known: Client, server: Sshd) -> N
     _, said = starting.communicate(timeout=60)
     server.start()
     assert (starting.returncode, "Traceback" in said) == (1, False), said
-    last = said.strip().splitlines()[-1]
-    assert re.match("podfab: (can not reach|the connection to) dc1", last)
+    assert "podfab: can not reach dc1" in said.strip().splitlines()[-1]
     assert json.loads(known.run("models", "--json").stdout)[0]["status"] == "loading"
     assert known.run("models.stop", "--all").returncode == 0
 

@@ -33,7 +33,7 @@ class Container:
     it names them.
     """
 
-    def __init__(self, folder: Path, user: str = "root", shm: str = "64m") -> None:
+    def __init__(self, folder: Path, user: str = "root") -> None:
         self.folder = folder
         self.root = folder / "root"
         self.user = user
@@ -43,7 +43,7 @@ class Container:
         layers = f"lowerdir={base()},upperdir={folder}/upper,workdir={folder}/work"
         self.mount("overlay", "overlay", self.root, layers)
         self.mount("proc", "proc", self.root / "proc")
-        self.mount("tmpfs", "tmpfs", self.root / "dev" / "shm", f"size={shm}")
+        self.mount("tmpfs", "tmpfs", self.root / "dev" / "shm", "size=64m")
         (self.root / "dev" / "fd").unlink(missing_ok=True)
         (self.root / "dev" / "fd").symlink_to("/proc/self/fd")
         self._network()
@@ -120,9 +120,3 @@ class Container:
         for place in reversed(self.mounts):
             subprocess.run(["umount", "-l", str(place)], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Container:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()

@@ -1,7 +1,10 @@
 step_python() {
-  local uv version
+  local uv version path
   uv=$(usable_uv)
-  if python_found; then return; fi
+  if python_found; then
+    report ok "$path"
+    return
+  fi
   if timeout 600 "$uv" python install "$python"; then
     report changed "$("$uv" python find "$python")"
     return
@@ -10,7 +13,10 @@ step_python() {
   for version in "${python_versions[@]}"; do
     apt-cache show "python$version-dev" >/dev/null 2>&1 || continue
     apt_install "python$version" "python$version-dev" || continue
-    if python_found; then return; fi
+    if python_found; then
+      report changed "$path"
+      return
+    fi
   done
   echo "no Python $python: neither GitHub nor the system's packages gave one" >&2
   echo "install one on the pod, or name a mirror in UV_PYTHON_INSTALL_MIRROR" >&2
@@ -18,7 +24,5 @@ step_python() {
 }
 
 python_found() {
-  local path
-  path=$("$uv" python find --no-python-downloads "$python" 2>/dev/null) || return 1
-  report ok "$path"
+  path=$("$uv" python find --no-python-downloads "$python" 2>/dev/null)
 }
