@@ -12,7 +12,7 @@ from . import cli, screen
 from .cli import task
 from .errors import PodfabError, UsageError
 from .records import pods
-from .target import Target, address_of, forget_key, place, reach, same_place, target
+from .target import address_of, anywhere, forget_key, reach, same_place, target
 
 
 @task(name="list", default=True, json=cli.JSON)
@@ -144,14 +144,13 @@ def sync(c: invoke.Context, pod: str = "") -> None:
     """
     from .upkeep import read_back
 
-    known = pods.load()
-    name, ssh = place(c, pod, known)
-    found = read_back(name, ssh, known.pods.get(name))
+    where = anywhere(c, pod)
+    found = read_back(where)
     with pods.edit() as known:
-        known.pods[name] = found
-        known.active = known.active or name
+        known.pods[where.name] = found
+        known.active = known.active or where.name
     running = ", ".join(found.models) or "no model"
-    screen.say(f"{name}: engine {found.engine} {found.vllm_version}, {running} runs")
+    screen.say(f"{where.name}: engine {found.engine} {found.vllm_version}, {running} runs")
 
 
 @task(
@@ -194,10 +193,7 @@ def doctor(c: invoke.Context, pod: str = "", json: bool = False) -> None:
     """
     from .upkeep import examine
 
-    known = pods.load()
-    name, ssh = place(c, pod, known)
-    record = known.pods.get(name) or pods.Pod(ssh)
-    where = Target(name, record, reach(name, ssh, record.root))
+    where = anywhere(c, pod)
     facts, checks = examine(where)
     wrong = [check.check for check in checks if check.ok is False]
     if json:

@@ -80,19 +80,20 @@ def find(known: pods.Pods, text: str) -> str:
     raise unknown(text, "pod", known.pods, f"set it up first: fab -H {shlex.quote(text)} setup")
 
 
-def place(c: invoke.Context, pod: str, known: pods.Pods) -> tuple[str, str]:
-    """Return name and ssh string of the pod that is meant; one of `fab -H` may be unknown."""
+def anywhere(c: invoke.Context, pod: str = "") -> Target:
+    """Return the pod a command is meant for; one of `fab -H` that is unknown gets a record."""
     from .remote.address import parse
 
+    known = pods.load()
     text = pod or host(c, known)
     try:
-        name = find(known, text)
+        return target(c, pod)
     except PodfabError:
         if pod or not text:
             raise
-        address = parse(text)
-        return derived(address.host), str(address)
-    return name, known.get(name).ssh
+    address = parse(text)
+    name, record = derived(address.host), pods.Pod(str(address))
+    return Target(name, record, reach(name, record.ssh, None))
 
 
 def reach(name: str, ssh: str, root: str | None) -> Pod:

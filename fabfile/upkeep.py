@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from . import screen
@@ -46,14 +46,16 @@ def examine(where: Target) -> tuple[dict[str, Any], list[Check]]:
     # The pod looked at its clock early on; what came after it was slow.
     ahead = facts.now - begun
     name = where.record.engine or ""
-    checks = doctor.examine(facts, found, name, engines, ahead, digest)
+    checks = doctor.examine(facts, found, name, engines, ahead, digest, _setup(where))
     known = asdict(facts)
     document = {key: known[key] for key in doctor.SHOWN}
-    setup = f"inv setup --name={where.name}"
-    if where.name not in pods.load().pods:
-        setup += f" --ssh={shlex.quote(where.record.ssh)}"
-    told = [replace(check, fix=check.fix.replace("run setup", setup)) for check in checks]
-    return document, [examination.Check("ssh", True, str(where.pod.address)), *told]
+    return document, [examination.Check("ssh", True, str(where.pod.address)), *checks]
+
+
+def _setup(where: Target) -> str:
+    """Return the command that sets this pod up."""
+    place = "" if where.record.root else f" --ssh={shlex.quote(where.record.ssh)}"
+    return f"inv setup --name={shlex.quote(where.name)}{place}"
 
 
 def waste(where: Target) -> tuple[Facts, list[Waste]]:
@@ -102,21 +104,17 @@ def purge(name: str, known: pods.Pods) -> None:
     screen.say(f"all of podfab's is gone from {there.root} on {name}{others}{kept}")
 
 
-def read_back(name: str, ssh: str, known: pods.Pod | None) -> pods.Pod:
+def read_back(where: Target) -> pods.Pod:
     """Return a pod's record made anew from what is on the pod.
 
     Raises PodfabError when nothing of ours is there.
     """
     from .provisioning import described
     from .remote.facts import gather
-    from .target import reach
 
-    known = known or pods.Pod(ssh)
-    there = reach(name, ssh, known.root)
-    facts = gather(there, known.models_path or "")
+    known = where.record
+    facts = gather(where.pod, known.models_path or "")
     engine = known.engine if known.engine in facts.links else next(iter(facts.links), None)
     if not engine:
-        raise PodfabError(
-            f"{name} has no engine in {facts.root}; set it up: inv setup --ssh={shlex.quote(ssh)}"
-        )
-    return described(ssh, facts, engine, known.mount)
+        raise PodfabError(f"{where.name} has no engine in {facts.root}; {_setup(where)}")
+    return described(known.ssh, facts, engine, known.mount)

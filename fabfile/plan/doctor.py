@@ -8,7 +8,7 @@ from ..records.entries import Engine
 from . import examination, space
 from .examination import Check, Examination
 from .facts import Facts, version
-from .hardware import supported_cuda
+from .hardware import counted, supported_cuda
 from .packages import missing_packages
 
 SHOWN = (
@@ -29,31 +29,34 @@ def examine(
     engines: Mapping[str, Engine],
     ahead: float,
     key_digest: str,
+    setup: str,
 ) -> list[Check]:
-    """Judge a pod; `engine` is the one of its record, `ahead` how many seconds its clock is."""
+    """Judge a pod; `engine` is the one of its record, `ahead` how many seconds its clock is.
+
+    `setup` is the command that sets this pod up.
+    """
     checks = [
         _system(facts),
         _driver(facts, engines),
         *_gpus(facts),
-        _engine(facts, engine),
-        _packages(facts),
-        _mount(facts),
+        _engine(facts, engine, setup),
+        _packages(facts, setup),
+        _mount(facts, setup),
         _room("disk", facts.root, facts.root_free_mib, ROOT_MIB, facts),
         _room("models", facts.models_path, facts.models_free_mib, MODELS_MIB, facts),
         _memory(facts),
         _shm(facts),
         _clock(ahead),
-        *examination.network(found.network),
+        *examination.network(found.network, setup),
         examination.processes(facts, found.gpu_processes),
         examination.keys(found.keys, key_digest),
-        _setup(facts),
+        _setup(facts, setup),
     ]
     return [check for check in checks if check]
 
 
 def _system(facts: Facts) -> Check:
-    rights = {"root": "", "passwordless": " with sudo", "none": " without root"}[facts.rights]
-    detail = f"{facts.os}, {facts.arch}, {facts.user}{rights} on {facts.hostname}"
+    detail = f"{facts.os}, {facts.arch}, {facts.who} on {facts.hostname}"
     if facts.glibc is None:
         return Check("system", False, detail + ", no glibc", "take an Ubuntu or Debian image")
     return Check("system", True, detail)
@@ -79,35 +82,34 @@ def _gpus(facts: Facts) -> list[Check]:
     if facts.gpu_problem:
         fix = "restart the pod, or ask the provider for one with a working driver"
         return [Check("gpus", False, facts.gpu_problem, fix)]
-    names = [gpu.name for gpu in facts.gpus]
-    count = ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names)) or "none"
+    count = counted(gpu.name for gpu in facts.gpus) or "none"
     left_out = [Check("gpus", False, *said.rpartition("; ")[::2]) for said in facts.left_out]
     return [Check("gpus", True if facts.gpus else None, count), *left_out]
 
 
-def _engine(facts: Facts, name: str) -> Check:
+def _engine(facts: Facts, name: str, setup: str) -> Check:
     folder = facts.links.get(name, name)
     if folder in facts.engines:
         return Check("engine", True, f"{folder}, vLLM {facts.engines[folder]}")
     there = ", ".join(facts.engines) or "none is installed"
-    return Check("engine", False, f"{name or 'none'} is not installed ({there})", "run setup")
+    return Check("engine", False, f"{name or 'none'} is not installed ({there})", setup)
 
 
-def _packages(facts: Facts) -> Check:
+def _packages(facts: Facts, setup: str) -> Check:
     missing = missing_packages(facts, None)
     if not missing:
         return Check("packages", True, "a C compiler and certificates are there")
     words = " ".join(missing)
-    fix = f"apt-get install {words}" if facts.rights == "none" else "run setup"
+    fix = f"apt-get install {words}" if facts.rights == "none" else setup
     return Check("packages", False, f"missing: {words}", fix)
 
 
-def _mount(facts: Facts) -> Check | None:
+def _mount(facts: Facts, setup: str) -> Check | None:
     if facts.mounted is None:
         return None
     if facts.mounted:
         return Check("mount", True, "it is there")
-    return Check("mount", False, "what setup mounted for the weights is not there", "run setup")
+    return Check("mount", False, "what setup mounted for the weights is not there", setup)
 
 
 def _room(check: str, path: str, free: int | None, least: int, facts: Facts) -> Check:
@@ -141,10 +143,10 @@ def _clock(ahead: float) -> Check:
     return Check("clock", False, detail, "set it: sudo timedatectl set-ntp true; or restart it")
 
 
-def _setup(facts: Facts) -> Check | None:
+def _setup(facts: Facts, setup: str) -> Check | None:
     for job in facts.jobs:
         if job.name == "_setup" and job.alive:
             return Check("setup", None, "a setup is running")
         if job.name == "_setup" and job.exit != 0:
-            return Check("setup", False, f"the last one ended with {job.exit}", "run setup")
+            return Check("setup", False, f"the last one ended with {job.exit}", setup)
     return None

@@ -37,22 +37,23 @@ def parse_examination(text: str) -> Examination:
     return Examination(processes, raw["keys"], raw["network"])
 
 
-def network(found: dict[str, dict[str, Any]] | None) -> list[Check]:
+def network(found: dict[str, dict[str, Any]] | None, setup: str) -> list[Check]:
+    """Judge what a pod reaches; `setup` is the command that sets it up."""
     if found is None:
-        return [Check("hub", None, "no Python on the pod to ask with; run setup first")]
+        return [Check("hub", None, "no Python on the pod to ask with", setup)]
     checks = []
     for name, variable in (("hub", "HF_ENDPOINT"), ("index", "PIP_INDEX_URL")):
         said = found[name]
         if said["status"] is None:
-            fix = f"export {variable}=URL of one that it reaches, and run setup"
+            fix = f"export {variable}=URL of one that it reaches; then: {setup}"
             checks.append(Check(name, False, f"{said['url']}: {said['error']}", fix))
         else:
             checks.append(Check(name, True, f"{said['url']} answers"))
-    return [*checks, _token(found.get("token"))]
+    return [*checks, _token(found.get("token"), setup)]
 
 
-def _token(said: dict[str, Any] | None) -> Check:
-    fix = "export HF_TOKEN=hf_... and run setup"
+def _token(said: dict[str, Any] | None, setup: str) -> Check:
+    fix = f"export HF_TOKEN=hf_...; then: {setup}"
     if said is None:
         return Check("token", None, "no HF_TOKEN on the pod; only gated models need one", fix)
     if said["status"] == 200:
@@ -63,6 +64,7 @@ def _token(said: dict[str, Any] | None) -> Check:
 
 
 def processes(facts: Facts, found: list[list[str]]) -> Check | None:
+    """Judge who uses the GPUs."""
     if not facts.gpus:
         return None
     strangers = [words for words in found if words[0] == "other"]
@@ -73,6 +75,7 @@ def processes(facts: Facts, found: list[list[str]]) -> Check | None:
 
 
 def keys(found: Mapping[str, str], digest: str) -> Check | None:
+    """Compare the running models' API keys with this machine's, by their digests."""
     if not found:
         return None
     others = sorted(name for name, theirs in found.items() if theirs != digest)

@@ -99,6 +99,12 @@ class Facts:
     ports: frozenset[int] = field(default_factory=frozenset)
     jobs: list[JobState] = field(default_factory=list)
 
+    @property
+    def who(self) -> str:
+        """The ssh user, and what that user may."""
+        rights = {"root": "", "passwordless": " with sudo", "none": " without root"}
+        return self.user + rights[self.rights]
+
 
 def parse_facts(text: str) -> Facts:
     """Read the facts script's output. Raises ValueError when it is none."""

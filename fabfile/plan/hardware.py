@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 QUERY = "index,uuid,name,memory.total,memory.free,driver_version,compute_cap,mig.mode.current"
@@ -79,6 +81,12 @@ def supported_cuda(driver: str | None) -> tuple[int, int] | None:
     digits = re.match(r"\d+", driver or "")
     major = int(digits[0]) if digits else 0
     return next((cuda for cuda, first in DRIVERS.items() if major >= first), None)
+
+
+def counted(names: Iterable[str]) -> str:
+    """Write names as people do: `8 x NVIDIA H100`."""
+    found = Counter(names)
+    return ", ".join(f"{count} x {name}" for name, count in found.items())
 
 
 def _is_error(text: str) -> bool:

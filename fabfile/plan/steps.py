@@ -25,6 +25,7 @@ class Step:
 
 
 def preflight(facts: Facts, engine: Choice, mount: Mount | None) -> Step:
+    """See whether the machine can become a vLLM host at all."""
     missing = [tool for tool in NEEDED_TOOLS if tool not in facts.tools]
     if facts.glibc is None:
         return Step("preflight", "impossible", f"{facts.os} has no glibc; take Ubuntu or Debian")
@@ -41,12 +42,12 @@ def preflight(facts: Facts, engine: Choice, mount: Mount | None) -> Step:
         better = space.advice(facts) or "name another place with --root"
         reason = f"{facts.root} has {space.gib(free)} free, the engine takes {space.gib(need)}"
         return Step("preflight", "impossible", f"{reason}; {better}")
-    rights = {"root": "", "passwordless": " with sudo", "none": " without root"}[facts.rights]
-    here = f"{facts.os}, {facts.arch}, {facts.user}{rights}"
+    here = f"{facts.os}, {facts.arch}, {facts.who}"
     return Step("preflight", "ok", f"{here}, {space.gib(free)} free for {facts.root}")
 
 
 def packages(facts: Facts, missing: Mapping[str, str]) -> Step:
+    """See which packages of the system are to be installed."""
     if not missing:
         return Step("packages", "ok", "nothing is missing")
     words = " ".join(missing)
@@ -59,6 +60,7 @@ def packages(facts: Facts, missing: Mapping[str, str]) -> Step:
 
 
 def uv(facts: Facts, installing: Step) -> Step:
+    """See whether a uv is there, and what it can be fetched with."""
     if facts.uv:
         return Step("uv", "ok", facts.uv)
     sources = uv_sources(facts) or (["curl"] if installing.state == "todo" else [])
@@ -69,6 +71,7 @@ def uv(facts: Facts, installing: Step) -> Step:
 
 
 def python(facts: Facts, engine: Choice, found: Python | None) -> Step:
+    """See which Python the engine gets."""
     if engine.folder in facts.engines:
         return Step("python", "ok", "the engine has its own")
     if found:
@@ -79,6 +82,7 @@ def python(facts: Facts, engine: Choice, found: Python | None) -> Step:
 
 
 def install(facts: Facts, engine: Choice) -> Step:
+    """See whether the engine is installed."""
     newest = engine.recipe.version == "latest"
     package = engine.recipe.package
     what = f"the newest {package}" if newest else f"{package} {engine.recipe.version}"
@@ -88,6 +92,7 @@ def install(facts: Facts, engine: Choice) -> Step:
 
 
 def kernels(facts: Facts, engine: Choice) -> Step:
+    """See whether the GPUs want kernels that vLLM downloads."""
     recipe, state = engine.recipe, facts.kernels.get(engine.folder, "")
     best = max((gpu.capability for gpu in facts.gpus if gpu.capability), default=0)
     if not recipe.min_driver:
@@ -106,6 +111,7 @@ def kernels(facts: Facts, engine: Choice) -> Step:
 
 
 def mount(facts: Facts, wanted: Mount | None, installing: Step) -> Step:
+    """See whether the mount is there."""
     if not wanted:
         return Step("mount", "skip", "no --mount")
     if facts.mounted:
@@ -119,6 +125,7 @@ def mount(facts: Facts, wanted: Mount | None, installing: Step) -> Step:
 
 
 def storage(facts: Facts, wanted: Mount | None) -> Step:
+    """See whether the folder for the weights is there."""
     where = f"{facts.models_path}, {space.gib(facts.models_free_mib)} free"
     if wanted and not facts.mounted and wanted.holds(facts.models_path):
         return Step("storage", "todo", f"{facts.models_path}, once the mount is there")
@@ -134,6 +141,7 @@ def storage(facts: Facts, wanted: Mount | None) -> Step:
 
 
 def environment(facts: Facts, wanted: Mapping[str, str]) -> Step:
+    """See which variables the pod's env file lacks."""
     missing = [line for line in lines(wanted) if digest(line) not in facts.environment]
     new = [line.partition("=")[0] for line in missing]
     if new:
@@ -142,6 +150,7 @@ def environment(facts: Facts, wanted: Mapping[str, str]) -> Step:
 
 
 def verify(facts: Facts, engine: Choice) -> Step:
+    """See whether the engine was verified and is the one in use."""
     if engine.folder not in facts.engines:
         return Step("verify", "todo", "import vllm and read its version")
     if facts.links.get(engine.name) != engine.folder:

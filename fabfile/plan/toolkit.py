@@ -17,7 +17,7 @@ PACKAGES = (
     "libcurand-dev", "libcublas-dev",
 )  # fmt: skip
 REPOSITORY = "https://developer.download.nvidia.com/compute/cuda/repos"
-WITHOUT = {"VLLM_USE_DEEP_GEMM": "0"}
+SWITCH = "VLLM_USE_DEEP_GEMM"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def decide_toolkit(wish: str, facts: Facts, engine: Choice) -> Toolkit:
     compiling = generations & set(engine.recipe.nvcc_for)
     if not compiling:
         return Toolkit("skip", _not_needed(facts, engine))
-    off = tuple(WITHOUT.items())
+    off = ((SWITCH, "0"),)
     least = engine.recipe.min_nvcc or "0"
     without = "vLLM compiles no FP8 kernels of its own (DeepGEMM is switched off)"
     if wish == "none":
@@ -69,7 +69,7 @@ def decide_toolkit(wish: str, facts: Facts, engine: Choice) -> Toolkit:
         return Toolkit("skip", reason, environment=off)
     if problem := _uninstallable(facts):
         return Toolkit("skip", f"{problem}: {without}", environment=off)
-    if digest("VLLM_USE_DEEP_GEMM=0") in facts.environment:
+    if digest(f"{SWITCH}=0") in facts.environment:
         reason = f"it could not be installed or was not wanted; --toolkit={wanted} tries again"
         return Toolkit("skip", f"{reason}: {without}", environment=off)
     reason = (
@@ -132,4 +132,4 @@ def repository(facts: Facts) -> str:
 
 
 def _using(home: str, switch: str = "1") -> tuple[tuple[str, str], ...]:
-    return (("CUDA_HOME", home), ("VLLM_USE_DEEP_GEMM", switch))
+    return (("CUDA_HOME", home), (SWITCH, switch))

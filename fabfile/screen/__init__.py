@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..plan.hardware import counted
+
 if TYPE_CHECKING:
     from ..plan.examination import Check
     from ..plan.rows import Row
@@ -67,7 +69,7 @@ def pods(rows: Iterable[dict[str, Any]]) -> None:
                 "*" if pod["active"] else "",
                 pod["name"],
                 pod["ssh"],
-                _gpu_words([gpu["name"] for gpu in pod["gpus"]]),
+                counted(gpu["name"] for gpu in pod["gpus"]),
                 " ".join(filter(None, (pod["engine"], pod["vllm_version"]))),
                 ", ".join(pod["models"]),
             )
@@ -112,7 +114,3 @@ def connection(row: Row) -> None:
     say(f'  ask it:  inv prompt {row.name} "..."')
     say(f"  log:     inv models.logs {row.name}")
     say(f"  stop it: inv models.stop --name={row.name}")
-
-
-def _gpu_words(names: Sequence[str]) -> str:
-    return ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names))

@@ -14,6 +14,7 @@ REACHED = {
     "hub": {"url": "https://huggingface.co", "status": 200, "error": None},
     "index": {"url": "https://pypi.org/simple", "status": 200, "error": None},
 }
+SETUP = "inv setup --name=dc1"
 WELL = Examination([], {}, REACHED)
 
 
@@ -21,7 +22,7 @@ def verdicts(
     found: Examination = WELL, ahead: float = 0.5, gpus: str = "8x-h100", **changes: Any
 ) -> dict[str, Check]:
     pod = ready_facts("release", "0.33.0", gpus, **changes)
-    checks = examine(pod, found, "release", SHIPPED.engines, ahead, "mine")
+    checks = examine(pod, found, "release", SHIPPED.engines, ahead, "mine", SETUP)
     return {check.check: check for check in checks}
 
 
@@ -30,24 +31,27 @@ def test_a_pod_that_has_all_it_needs_is_well() -> None:
     assert [check for check in found.values() if check.ok is False] == []
     assert found["gpus"].detail == "8 x NVIDIA H100 80GB HBM3"
     assert found["driver"].detail == "580.95.05, CUDA 13.0"
-    assert (found["token"].ok, found["token"].fix) == (None, "export HF_TOKEN=hf_... and run setup")
+    assert (found["token"].ok, found["token"].fix) == (
+        None,
+        f"export HF_TOKEN=hf_...; then: {SETUP}",
+    )
 
 
 @pytest.mark.parametrize(
     ("check", "changes", "detail", "fix"),
     [
-        ("engine", {"engines": [], "links": {}}, "release is not installed", "run setup"),
-        ("packages", {"tools": {}}, "missing: build-essential", "run setup"),
+        ("engine", {"engines": [], "links": {}}, "release is not installed", SETUP),
+        ("packages", {"tools": {}}, "missing: build-essential", SETUP),
         ("packages", {"tools": {}, "rights": "none"}, "build-essential", "apt-get install build"),
         ("disk", {"root_free_mib": 1024}, "/root/.pi: 1 GiB free", "inv pods.clean"),
         ("models", {"models_free_mib": 10240}, "/root/.pi/models: 10 GiB free", "inv pods.clean"),
         ("models",
          {"models_free_mib": 10240, "volumes": [{"path": "/workspace", "free_mib": 900000}]},
          "10 GiB free", "--root=/workspace/podfab"),
-        ("mount", {"mounted": False}, "is not there", "run setup"),
+        ("mount", {"mounted": False}, "is not there", SETUP),
         ("memory", {"memory_mib": 4096}, "4 GiB of RAM", "rent more"),
         ("shm", {"shm_mib": 64}, "/dev/shm has 64 MiB: a model on several GPUs", "--shm-size=10g"),
-        ("setup", {"jobs": [raw_job("_setup", alive=False, exit=1)]}, "ended with 1", "run setup"),
+        ("setup", {"jobs": [raw_job("_setup", alive=False, exit=1)]}, "ended with 1", SETUP),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_the_fix(
@@ -68,21 +72,21 @@ def test_what_is_wrong_is_said_with_the_fix(
 )
 def test_the_driver_is_judged(driver: str, ok: bool, words: str) -> None:
     pod = facts("1x-h100", driver)
-    checks = examine(pod, WELL, "release", SHIPPED.engines, 0, "mine")
+    checks = examine(pod, WELL, "release", SHIPPED.engines, 0, "mine", SETUP)
     (found,) = [check for check in checks if check.check == "driver"]
     assert found.ok is ok and words in found.detail
 
 
 def test_gpus_that_can_not_be_used_are_wrong_one_by_one() -> None:
     pod = facts("error-state")
-    checks = examine(pod, WELL, "release", SHIPPED.engines, 0, "mine")
+    checks = examine(pod, WELL, "release", SHIPPED.engines, 0, "mine", SETUP)
     wrong = [check for check in checks if check.check == "gpus" and check.ok is False]
     assert len(wrong) == 2
     assert all("error state" in c.detail and "restart the pod" in c.fix for c in wrong)
 
 
 def test_a_driver_that_does_not_answer_is_wrong() -> None:
-    checks = examine(facts("no-driver"), WELL, "release", SHIPPED.engines, 0, "mine")
+    checks = examine(facts("no-driver"), WELL, "release", SHIPPED.engines, 0, "mine", SETUP)
     (found,) = [check for check in checks if check.check == "gpus"]
     assert found.ok is False and "couldn't communicate" in found.detail
 
