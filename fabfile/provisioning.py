@@ -6,7 +6,6 @@ import os
 import shlex
 import signal
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import screen
@@ -16,48 +15,12 @@ from .screen.steps import Steps
 
 if TYPE_CHECKING:
     from .plan.facts import Facts
-    from .plan.mount import Mount
     from .plan.setup import SetupPlan
+    from .plan.wish import Wish
     from .remote.jobs import Log, News
     from .remote.pod import Pod
 
 JOB = "_setup"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is asked of a setup; `again` means that the engine is the one of an earlier time."""
-
-    models_path: str
-    mount: Mount | None
-    engine: str
-    again: bool
-    toolkit: str
-
-    @staticmethod
-    def of(known: pods.Pod | None, models_path: str, mount: str, engine: str, toolkit: str) -> Wish:
-        """Complete what was said now by what is known of the pod.
-
-        Raises UsageError for a mount or a toolkit that can not be one.
-        """
-        from .plan.engine import wished
-        from .plan.mount import parse_mount
-        from .plan.toolkit import checked
-
-        known = known or pods.Pod("")
-        text = "" if mount == "none" else mount or known.mount or ""
-        mounting = parse_mount(text) if text else None
-        if not models_path and mount and mounting:
-            models_path = mounting.target
-        if not models_path and mount == "none" and known.mount and known.root:
-            models_path = f"{known.root}/models"
-        return Wish(
-            models_path or known.models_path or (mounting.target if mounting else ""),
-            mounting,
-            engine or wished(known.engine, known.vllm_version, bool(known.gpus)),
-            not engine,
-            checked(toolkit),
-        )
 
 
 def decide(pod: Pod, wish: Wish) -> tuple[Facts, SetupPlan]:

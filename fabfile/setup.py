@@ -54,7 +54,8 @@ def setup(
       inv setup --ssh=local --engine=cpu
     """
     from .commands.setup_script import setup_script
-    from .provisioning import Wish, decide, record, set_up
+    from .plan.wish import Wish
+    from .provisioning import decide, record, set_up
 
     name, ssh, known = _which(c, name, ssh)
     root = _absolute(root, "--root") or (known.root if known else None) or ""

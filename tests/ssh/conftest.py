@@ -10,6 +10,9 @@ import pytest
 from fabfile.records import settings
 from fabfile.remote.address import parse
 from fabfile.remote.pod import Pod
+from tests.conftest import Client
+from tests.ssh.typed import remember
+from tests.support import engine
 from tests.support.sshd import Sshd
 
 
@@ -59,3 +62,18 @@ def reach(tmp_path: Path) -> Iterator[Callable[..., Pod]]:
 def pod(request: pytest.FixtureRequest, sshd: Sshd, reach: Callable[..., Pod]) -> Pod:
     """The same tests hold for a pod behind ssh and for this machine."""
     return reach(sshd.ssh if request.param == "ssh" else "local")
+
+
+@pytest.fixture
+def server(serve: Callable[..., Sshd]) -> Iterator[Sshd]:
+    server = serve()
+    engine.install(server.home / ".pi")
+    yield server
+
+
+@pytest.fixture
+def ready(client: Client, server: Sshd) -> Iterator[Client]:
+    """A client that knows the server as pod `dc1`."""
+    remember(client, dc1=server)
+    yield client
+    client.run("models.stop", "--all")

@@ -14,27 +14,12 @@ import pytest
 
 from tests.conftest import Client
 from tests.ssh.test_facts import stub
-from tests.ssh.test_tasks import record, remember, rows, start
+from tests.ssh.typed import record, remember, rows, start
 from tests.support import engine
 from tests.support.hub import Hub
 from tests.support.sshd import Sshd, free_port
 
 Serve = Callable[..., Sshd]
-
-
-@pytest.fixture
-def server(serve: Serve) -> Sshd:
-    server = serve()
-    engine.install(server.home / ".pi")
-    return server
-
-
-@pytest.fixture
-def ready(client: Client, server: Sshd) -> Iterator[Client]:
-    """A client that knows the server as pod `dc1`."""
-    remember(client, dc1=server)
-    yield client
-    client.run("models.stop", "--all")
 
 
 @pytest.mark.parametrize("program", ["inv", "fab", "podfab"])

@@ -6,14 +6,14 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import Client
 from tests.ssh.test_pod import gone
+from tests.ssh.typed import record, remember, rows, start
 from tests.support import engine
 from tests.support.sshd import Sshd, free_port
 
@@ -23,44 +23,6 @@ TWO_GPUS = """\
 0, GPU-1, NVIDIA H100 80GB HBM3, 81559 MiB, 81000 MiB, 580.65.06, 9.0, Disabled
 1, GPU-2, NVIDIA H100 80GB HBM3, 81559 MiB, 81000 MiB, 580.65.06, 9.0, Disabled
 """
-
-
-@pytest.fixture
-def server(serve: Serve) -> Iterator[Sshd]:
-    server = serve()
-    engine.install(server.home / ".pi")
-    yield server
-
-
-@pytest.fixture
-def ready(client: Client, server: Sshd) -> Iterator[Client]:
-    """A client that knows the server as pod `dc1`."""
-    remember(client, dc1=server)
-    yield client
-    client.run("models.stop", "--all")
-
-
-def remember(client: Client, **servers: Sshd) -> None:
-    client.state.mkdir(exist_ok=True)
-    pods = {
-        name: {"ssh": server.ssh, "root": str(server.home / ".pi"), "engine": "stub"}
-        for name, server in servers.items()
-    }
-    content = {"version": 1, "active": next(iter(pods)), "pods": pods}
-    (client.state / "pods.json").write_text(json.dumps(content))
-
-
-def start(client: Client, name: str, *words: str, **keywords: Any) -> Any:
-    return client.run("models.start", "--model=org/thing", f"--name={name}", *words, **keywords)
-
-
-def rows(client: Client, *words: str) -> list[dict[str, Any]]:
-    result = client.run("models", "--json", *words)
-    return json.loads(result.stdout)
-
-
-def record(client: Client) -> dict[str, Any]:
-    return json.loads((client.state / "pods.json").read_text())
 
 
 def test_a_model_is_started_listed_and_stopped(ready: Client, server: Sshd) -> None:
