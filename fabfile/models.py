@@ -50,7 +50,7 @@ def list_(c: invoke.Context, pod: str = "", all: bool = False, json: bool = Fals
     memory="share of each GPU's memory that it may take: 0.9 or 90%",
     context="longest context: 32k, 32768 or auto",
     port="its port on the pod (default: the first free one from 8001)",
-    engine="an installed engine other than the pod's",
+    engine="an engine other than the pod's; it is added when it is not there",
     vllm_args="more arguments for vllm serve, laid over the catalog's",
     public="listen on all addresses, not only for ssh",
     force="start although a check failed",
@@ -83,7 +83,7 @@ def start(
       inv models.start --model=Qwen/Qwen3-8B --context=32k --memory=50% --plan
     """
     from .plan import numbers
-    from .plan.launch import Wish
+    from .plan.asked import Wish
     from .serving import decide, launch
 
     if not model:
@@ -100,7 +100,7 @@ def start(
         public=public,
     )
     where = target(c, pod)
-    decided = decide(where, wish)
+    decided = decide(where, wish, add=not plan)
     if plan:
         _show_plan(where.name, decided, json)
     if decided.failed and not force:
@@ -170,6 +170,45 @@ def logs(
     show_log(target(c, pod), name, count, follow=not no_follow, run=run)
 
 
+@task(
+    fits="only those that fit",
+    family="only these: a family, or a part of the id",
+    gpu="ask for GPUs that one does not have yet: 2xL40S, 1x24GB, 1xH100+2xL4",
+    for_="the smallest sets of GPUs that hold this model",
+    pod=cli.POD,
+    json=cli.JSON,
+)
+def catalog(
+    c: invoke.Context,
+    fits: bool = False,
+    family: str = "",
+    gpu: str = "",
+    for_: str = "",
+    pod: str = "",
+    json: bool = False,
+) -> None:
+    """List the models that are known, and which of them fit the pod.
+
+    Examples:
+      inv models.catalog --fits
+      inv models.catalog --gpu=2xL40S --family=qwen
+      inv models.catalog --for=openai/gpt-oss-120b
+    """
+    from .offering import holding, offered
+
+    if for_ and (fits or family or gpu):
+        raise UsageError("--for asks about one model; --fits, --family and --gpu do not go with it")
+    found = holding(c, pod, for_) if for_ else offered(c, pod, gpu, family, fits)
+    if json:
+        screen.document([one.document() for one in found])
+    elif for_:
+        screen.sets(found)
+    elif not found:
+        screen.say("no model of the catalog fits")
+    else:
+        screen.offers(found)
+
+
 def _show_plan(pod: str, plan: LaunchPlan, json: bool) -> None:
     if json:
         screen.document(plan.document(pod))
@@ -179,6 +218,7 @@ def _show_plan(pod: str, plan: LaunchPlan, json: bool) -> None:
         [
             ("pod", pod),
             ("model", plan.model),
+            ("way", plan.how),
             ("engine", plan.engine),
             ("GPUs", ", ".join(map(str, plan.gpus)) or "none"),
             ("port", plan.port),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -15,19 +16,50 @@ from .screen.steps import Steps
 from .target import Target, reach
 
 if TYPE_CHECKING:
-    from .plan.launch import LaunchPlan, Wish
+    from .plan.asked import Wish
+    from .plan.facts import Facts
+    from .plan.launch import LaunchPlan
     from .plan.rows import Row
 
 
-def decide(where: Target, wish: Wish) -> LaunchPlan:
-    """Plan the launch of a model from the pod's facts and the catalog."""
+def decide(where: Target, wish: Wish, add: bool) -> LaunchPlan:
+    """Plan the launch of a model from the pod's facts and the catalog.
+
+    A model that the catalog does not know is looked up; `add` installs the engine that is wished.
+    """
+    from .lookup import look_up
+    from .plan import fit
     from .plan.launch import plan_launch
+    from .plan.way import choose_engine
     from .records import catalog
+    from .records.entries import Model
     from .remote.facts import gather
 
     known = catalog.load()
     facts = gather(where.pod, where.record.models_path or "")
-    return plan_launch(wish, facts, known, where.record.engine or "")
+    if add and wish.engine and wish.engine not in (*facts.links, *facts.engines):
+        facts = _engine_added(where, wish.engine)
+    model = known.models.get(wish.model, Model())
+    notes: list[str] = []
+    if not fit.known(model):
+        folder, _ = choose_engine(
+            wish.engine, where.record.engine or "", model, facts, known.engines
+        )
+        model, notes = look_up(where, folder, wish.model, known)
+    plan = plan_launch(wish, facts, known, where.record.engine or "", model)
+    return replace(plan, notes=[*notes, *plan.notes])
+
+
+def _engine_added(where: Target, engine: str) -> Facts:
+    """Install an engine beside those of the pod; its own stays what it is."""
+    from . import provisioning
+    from .plan import wish
+
+    wanted = wish.Wish.of(where.record, "", "", engine, "auto")
+    facts, plan = provisioning.decide(where.pod, wanted)
+    if plan.impossible:
+        raise PodfabError(f"{engine} can not be added to {where.name}: {plan.impossible.reason}")
+    return provisioning.set_up(where.pod, wanted, facts, plan)[0]
 
 
 def launch(where: Target, plan: LaunchPlan, wait: bool) -> Row:

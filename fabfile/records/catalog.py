@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ..errors import PodfabError
-from .entries import Catalog, Configuration, Engine, GpuType, Model
+from .entries import Catalog, Configuration, Engine, GpuType, Layers, Model
 from .home import state_dir
-from .yamlfile import line_of, read_yaml
+from .yamlfile import duplicate, line_of, read_yaml
 
-KINDS = (Catalog, Configuration, Engine, GpuType, Model)
 SHIPPED = Path(__file__).parent.parent / "models.yaml"
+Place = Sequence[str | int]
+# What stands at a place of the file, by its first name and its depth.
+_KINDS: dict[str, type[BaseModel]] = {"engines": Engine, "gpus": GpuType, "models": Model}
+_LISTS: dict[str, type[BaseModel]] = {"configs": Configuration, "cache": Layers}
 
 
 def load() -> Catalog:
-    """Read our models.yaml, and the user's over it: entries are added, fields replaced.
+    """Read our models.yaml, and the user's over it: entries are added, changed or hidden.
 
-    Raises PodfabError with the file and the place of what is wrong.
+    Raises PodfabError with the file, the line and the field of what is wrong, and the nearest
+    valid name.
     """
     content = read_yaml(SHIPPED)
     own = state_dir() / "models.yaml"
-    if not own.exists():
-        return _parsed(content, SHIPPED)
-    _parsed(content, SHIPPED)
-    return _parsed(_merged(content, read_yaml(own)), own)
+    if own.exists():
+        theirs = read_yaml(own)
+        _check_names(own, content, theirs)
+        content = _merged(content, theirs)
+    catalog = _parsed(content, own if own.exists() else SHIPPED)
+    shown = {name: model for name, model in catalog.models.items() if not model.hidden}
+    return catalog.model_copy(update={"models": shown})
 
 
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -40,21 +48,59 @@ def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _check_names(own: Path, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
+    """Refuse what YAML would swallow: a name twice, and one of ours in other letters."""
+    if twice := duplicate(own):
+        line, name = twice
+        raise PodfabError(f"{own}, line {line}: {name} stands here twice; only one can hold")
+    for kind in _KINDS:
+        entries, known = theirs.get(kind), ours.get(kind) or {}
+        by_letters = {name.lower(): name for name in known}
+        for name in entries if isinstance(entries, dict) else ():
+            ours_is = by_letters.get(str(name).lower(), name)
+            if ours_is != name:
+                raise _error(own, [kind, name], f"did you mean {ours_is!r}? names are exact")
+
+
 def _parsed(content: dict[str, Any], path: Path) -> Catalog:
     try:
-        return Catalog.model_validate(content)
+        catalog = Catalog.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = [part for part in first["loc"] if isinstance(part, str | int)]
-        named = " > ".join(map(str, place))
-        line = line_of(path, place)
-        raise PodfabError(f"{path}, line {line}: {named}: {_said(first)}") from error
+        raise _error(path, place, _said(first, place)) from error
+    for name, model in catalog.models.items():
+        for number, config in enumerate(model.configs):
+            for kind in config.gpu_types:
+                if kind not in (*catalog.gpus, "any", "cpu") and not re.fullmatch(r"\d+GB", kind):
+                    place = ["models", name, "configs", number, "gpu_types"]
+                    advice = "one of gpus, a class like 48GB, any or cpu is expected"
+                    raise _error(path, place, _nearest(kind, catalog.gpus, advice))
+    return catalog
 
 
-def _said(error: Mapping[str, Any]) -> str:
-    """Say what is wrong with a field; for an unknown one, which was probably meant."""
-    if error["type"] != "extra_forbidden":
-        return str(error["msg"]).lower()
-    fields = {field for kind in KINDS for field in kind.model_fields}
-    near = difflib.get_close_matches(str(error["loc"][-1]), fields, n=1)
-    return "unknown field" + (f"; did you mean {near[0]!r}?" if near else "")
+def _error(path: Path, place: Place, said: str) -> PodfabError:
+    named = " > ".join(map(str, place))
+    return PodfabError(f"{path}, line {line_of(path, place)}: {named}: {said}")
+
+
+def _said(error: Mapping[str, Any], place: Place) -> str:
+    """Say what is wrong with a field; for an unknown word, which was probably meant."""
+    if error["type"] == "extra_forbidden":
+        fields = _kind_at(place).model_fields
+        return _nearest(str(place[-1]), fields, f"known are {', '.join(fields)}", "field")
+    if error["type"] == "literal_error":
+        known = re.findall(r"'([^']+)'", error["ctx"]["expected"])
+        return _nearest(str(error["input"]), known, f"one of {', '.join(known)} is expected")
+    return str(error["msg"]).removeprefix("Value error, ").lower()
+
+
+def _kind_at(place: Place) -> type[BaseModel]:
+    if len(place) == 5 and place[2] in _LISTS:
+        return _LISTS[str(place[2])]
+    return _KINDS[str(place[0])] if len(place) == 3 else Catalog
+
+
+def _nearest(word: str, known: Iterable[str], advice: str, kind: str = "word") -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"unknown {kind} {word!r}; " + (f"did you mean {near[0]!r}?" if near else advice)

@@ -28,6 +28,25 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content or {}
 
 
+def duplicate(path: Path) -> tuple[int, str] | None:
+    """Return line and name of what a mapping of a YAML file has twice, or None."""
+    import yaml
+
+    open_nodes = [yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)]
+    while open_nodes:
+        node = open_nodes.pop()
+        if isinstance(node, yaml.SequenceNode):
+            open_nodes += node.value
+        if isinstance(node, yaml.MappingNode):
+            seen = set()
+            for key, value in node.value:
+                if key.value in seen:
+                    return key.start_mark.line + 1, str(key.value)
+                seen.add(key.value)
+                open_nodes.append(value)
+    return None
+
+
 def line_of(path: Path, place: Sequence[str | int]) -> int:
     """Return the line on which a place of a YAML file stands, or the nearest one above it."""
     import yaml

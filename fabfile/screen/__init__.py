@@ -11,11 +11,13 @@ from ..plan.hardware import counted
 
 if TYPE_CHECKING:
     from ..plan.examination import Check
+    from ..plan.offers import Offer
     from ..plan.rows import Row
 
 STYLES = {
     "ok": "green", "changed": "green", "ready": "green", "done": "green",
     "todo": "yellow", "skip": "dim", "skipped": "dim", "started": "yellow",
+    "yes": "green", "if": "yellow", "no": "dim",
     "wrong": "red", "failed": "red", "impossible": "red", "unreachable": "red",
 }  # fmt: skip
 
@@ -91,6 +93,49 @@ def models(rows: Iterable[Row]) -> None:
     for row in rows:
         if row.cause:
             say(f"{row.name or row.pod}: {plain(row.cause)}" + (f"; {row.fix}" if row.fix else ""))
+
+
+def offers(found: Iterable[Offer]) -> None:
+    """Print the catalog, and how each model fits."""
+    table(
+        ("family", "model", "params", "weights", "context", "tools", "thinks", "fits", "how"),
+        [
+            (
+                one.entry.family,
+                one.model,
+                _billions(one),
+                f"{one.entry.weights_gb:g} GB" if one.entry.weights_gb else "",
+                _tokens(one.entry.context),
+                "yes" if one.entry.tool_parser else "",
+                "yes" if one.entry.reasoning_parser else "",
+                one.fits,
+                one.summary,
+            )
+            for one in found
+        ],
+    )
+
+
+def sets(found: Iterable[Offer]) -> None:
+    """Print the sets of GPUs that hold a model."""
+    table(
+        ("fits", "GPUs", "context", "how"),
+        [(one.fits, one.place, one.context or "", one.reason) for one in found],
+    )
+
+
+def _billions(one: Offer) -> str:
+    every, active = one.entry.params_b, one.entry.active_params_b
+    if not every:
+        return ""
+    return f"{every:g}B" + (f", {active:g}B active" if active else "")
+
+
+def _tokens(count: int | None) -> str:
+    """Write a context as people do: 131072 is 128k."""
+    if not count or count % 1024:
+        return str(count or "")
+    return f"{count // 1024}k" if count < 1024**2 else f"{count // 1024**2}M"
 
 
 def checks(found: Iterable[Check]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Client
+from tests.ssh.typed import CATALOG
 from tests.support import engine
 from tests.support.sshd import Sshd, free_port
 
@@ -35,6 +36,7 @@ def known(client: Client, server: Sshd) -> Client:
         "gone": {"ssh": f"ssh -p {free_port()} root@127.0.0.1"},
     }
     client.state.mkdir()
+    (client.state / "models.yaml").write_text(CATALOG)
     (client.state / "pods.json").write_text(
         json.dumps({"version": 1, "active": "dc1", "pods": pods})
     )
@@ -114,7 +116,21 @@ def files(folder: Path) -> dict[str, bytes]:
         ((*START, "--gpus=0,0"), "--gpus=0,0 names a GPU twice", 2),
         ((*START, "--gpus=2"), "2 GPUs are wanted, this pod has 0", 1),
         ((*START, "--gpus=3,"), "there is no GPU 3; this pod has: none", 1),
-        ((*START, "--engine=nightly"), "engine nightly is not installed \\(there: stub\\)", 1),
+        ((*START, "--engine=nightly"), "engine nightly-.* can not run here: it needs an NV", 1),
+        ((*START, "--engine=nightly", "--plan"), "engine nightly is not installed \\(there: st", 1),
+        ((*START, "--engine=nope"), "no engine is called 'nope'; there are: release", 1),
+        (
+            ("models.start", "--model=Qwen/Qwen3-32B-FP8"),
+            "does not fit here \\(no GPU\\): fp8 wei",
+            1,
+        ),
+        (("models.catalog", "--gpu=2xL40"), "no GPU type is called 'L40'; did you mean 'L40S'", 2),
+        (("models.catalog", "--gpu=many"), "a size like 24GB describes any other card", 2),
+        (("models.catalog", "--family=qven"), "no family is called 'qven'; did you mean", 2),
+        (("models.catalog", "--for=qwen/qwen3-8b", "--pod=dc2"), "no pod is called 'dc2'", 1),
+        (("models.catalog", "--for=a/b", "--fits"), "--for asks about one model; --fits", 2),
+        (("models.catalog", "--fits", "--pod=gone"), "can not reach gone .*: connection ref", 1),
+        (("models.catalog", "--pod=dc2"), "no pod is called 'dc2'; did you mean 'dc1'?", 1),
         ((*START, "--vllm-args=--port 1"), "--vllm-args can not set --port; use --port", 2),
         ((*START, "--vllm-args='open"), "--vllm-args can not be read", 2),
         ((*START, "--vllm-args=word"), "--vllm-args begins with 'word'", 2),

@@ -87,7 +87,8 @@ def test_each_gpu_gets_its_model_and_the_choice_reaches_the_engine(
 def test_a_plan_starts_nothing_and_writes_nothing(ready: Client, server: Sshd) -> None:
     before = sorted(server.home.rglob("*")), (ready.state / "pods.json").read_bytes()
     plan = json.loads(start(ready, "qwen", "--plan", "--json").stdout)
-    assert set(plan) == {"pod", "name", "model", "port", "gpus", "engine", "args", "env", "checks"}
+    known = {"pod", "name", "model", "port", "gpus", "engine", "args", "env", "checks"}
+    assert set(plan) == known | {"how", "notes"}
     assert plan["args"][:3] == ["--served-model-name", "qwen", "org/thing"]
     assert (sorted(server.home.rglob("*")), (ready.state / "pods.json").read_bytes()) == before
 

@@ -8,9 +8,13 @@ from typing import Any
 from tests.conftest import Client
 from tests.support.sshd import Sshd
 
+# The model that the tests start is known, so that no hub is asked about it.
+CATALOG = "models:\n  org/thing: {weights_gb: 1, context: 4096, heads: 8, cache: []}\n"
+
 
 def remember(client: Client, **servers: Sshd) -> None:
     client.state.mkdir(exist_ok=True)
+    (client.state / "models.yaml").write_text(CATALOG)
     pods = {
         name: {"ssh": server.ssh, "root": str(server.home / ".pi"), "engine": "stub"}
         for name, server in servers.items()

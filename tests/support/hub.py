@@ -80,7 +80,8 @@ class Handler(BaseHTTPRequestHandler):
         sha = digest(sizes)
         gated = repo in self.server.gated
         if not sizes:
-            self.send(401, {"X-Error-Code": "RepoNotFound"})
+            # Without a token the real one hides whether a repository is there.
+            self.send(404 if self.authorized() else 401, {"X-Error-Code": "RepoNotFound"})
         elif rev not in (None, "main", sha):
             self.send(404, {"X-Error-Code": "RevisionNotFound"})
         elif call["call"] == "tree":

@@ -14,12 +14,12 @@ from fabfile.records import catalog
 from fabfile.records.entries import Catalog
 from fabfile.records.yamlfile import read_yaml
 
-_RECORDED = Path(__file__).parent / "recorded"
+RECORDED = Path(__file__).parent / "recorded"
 SHIPPED = Catalog.model_validate(read_yaml(catalog.SHIPPED))
 
 
 def recorded(name: str) -> str:
-    return (_RECORDED / name).read_text("utf-8")
+    return (RECORDED / name).read_text("utf-8")
 
 
 def facts(gpus: str = "", driver: str = "", **changes: Any) -> Facts:
@@ -27,7 +27,7 @@ def facts(gpus: str = "", driver: str = "", **changes: Any) -> Facts:
     raw = {**json.loads(recorded("facts.json")), **changes}
     if gpus:
         raw["gpus"] = recorded(f"nvidia-smi/{gpus}.csv")
-        if (_RECORDED / f"nvidia-smi/{gpus}.list").exists():
+        if (RECORDED / f"nvidia-smi/{gpus}.list").exists():
             raw["gpu_list"] = recorded(f"nvidia-smi/{gpus}.list")
     if driver:
         raw["gpus"] = raw["gpus"].replace("580.95.05", driver)

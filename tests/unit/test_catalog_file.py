@@ -1,35 +1,35 @@
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fabfile.errors import PodfabError
+from fabfile.plan import fit
+from fabfile.plan.cards import ANY, CPU, imagined
+from fabfile.plan.cpu import on_cpu
+from fabfile.plan.matching import Match, match
+from fabfile.plan.misfit import LEAST, capable
+from fabfile.plan.spread import Want, sum_for, ways
 from fabfile.records import catalog
 from fabfile.records.entries import Configuration, Model
+from fabfile.records.yamlfile import duplicate
 
 from .given import SHIPPED
 
-# vllm 0.33.0: vllm/tool_parsers/__init__.py
-TOOL_PARSERS = """
-apertus beam cohere_command3 cohere_command4 deepseek_v3 deepseek_v31 deepseek_v32 deepseek_v4
-deepseek_v41 dots ernie45 functiongemma gemma4 gigachat3 glm45 glm47 granite granite-20b-fc granite4
-hermes hf hunyuan_a13b hy_v3 hy_v4 inkling internlm jamba k2_horizon kimi_k2 kimi_k3 lfm2 ling3
-llama3_json llama4_json llama4_pythonic longcat mimo minicpm5 minimax_m2 minimax_m3 mistral muse
-muse_glimmer musespark1x olmo3 openai phi4_mini_json plamo3 poolside_v1 pythonic qwen3_coder
-qwen3_json qwen3_xml seed_oss step3 step3p5 step5 xlam
+PROJECT = Path(__file__).parent.parent.parent
+# badlogic/pi-mono@83378aad: packages/pods/src/models.json
+PIS = """
+Qwen/Qwen2.5-Coder-32B-Instruct Qwen/Qwen3-Coder-30B-A3B-Instruct
+Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8 Qwen/Qwen3-Coder-480B-A35B-Instruct
+Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8 openai/gpt-oss-20b openai/gpt-oss-120b zai-org/GLM-4.5
+zai-org/GLM-4.5-FP8 zai-org/GLM-4.5-Air zai-org/GLM-4.5-Air-FP8 moonshotai/Kimi-K2-Instruct
 """.split()  # noqa: SIM905
-# vllm 0.33.0: vllm/reasoning/__init__.py
-REASONING_PARSERS = """
-beam cohere_command3 cohere_command4 deepseek_r1 deepseek_v3 deepseek_v4 deepseek_v41 ernie45 gemma4
-glm45 glm47 granite granite_thinking_parser hf holo2 hunyuan_a13b hy_v3 hy_v4 inkling k2_horizon
-kimi_k2 kimi_k3 ling3 mimo minicpmv minimax_m2 minimax_m2_append_think minimax_m3 mistral muse
-muse_glimmer musespark1x nemotron_v3 olmo3 openai_gptoss plamo3 poolside_v1 qwen3 seed_oss step3
-step3p5 step5
-""".split()  # noqa: SIM905
-# vllm 0.33.0: the default of --gpu-memory-utilization
-UTILIZATION = 0.92
 
 models = pytest.mark.parametrize(
     "model", [pytest.param(model, id=name) for name, model in SHIPPED.models.items()]
@@ -45,51 +45,90 @@ configurations = pytest.mark.parametrize(
 
 
 @models
-def test_the_parsers_are_ones_that_vllm_knows(model: Model) -> None:
-    assert model.tool_parser in (None, *TOOL_PARSERS)
-    assert model.reasoning_parser in (None, *REASONING_PARSERS)
-
-
-@models
 def test_a_model_can_be_served_somehow_and_says_what_it_is(model: Model) -> None:
     assert model.configs
     assert model.weights_gb and model.context and model.params_b
-    assert model.license and model.precision
+    assert model.license and model.precision and model.family and model.architecture
+    assert model.heads and model.cache is not None
     assert model.active_params_b is None or model.active_params_b < model.params_b
 
 
-@models
-def test_the_configurations_stand_from_few_gpus_to_many(model: Model) -> None:
-    counts = [config.gpus for config in model.configs]
-    assert counts == sorted(counts)
+def cards(config: Configuration) -> list[str]:
+    """The types and classes of a configuration; any card is taken for one of 8 GB."""
+    return ["8GB" if kind == ANY else kind for kind in config.gpu_types if kind != CPU]
 
 
 @configurations
-def test_the_gpu_types_are_ones_that_the_catalog_knows(model: Model, config: Configuration) -> None:
-    assert config.gpu_types
-    assert set(config.gpu_types) <= {*SHIPPED.gpus, "any", "cpu"}
-    assert (config.gpus == 0) == (config.gpu_types == ["cpu"])
-
-
-def _smallest_gb(config: Configuration) -> float | None:
-    return min((SHIPPED.gpus[kind].memory_gb for kind in config.gpu_types if kind in SHIPPED.gpus),
-               default=None)  # fmt: skip
+def test_a_configuration_fits_the_gpus_that_it_is_for(model: Model, config: Configuration) -> None:
+    for kind in cards(config):
+        (gpu, *_) = imagined(f"{config.gpus}x{kind}", SHIPPED.gpus)
+        found = sum_for(model, config, gpu, Want())
+        assert found and found.fits, f"{kind}: {found}"
+        assert found.context >= min(LEAST, model.context or 0), f"{kind}: {found}"
+        assert found.context >= int(config.args.get("max-model-len", 0)), f"{kind}: {found}"
+        assert capable(model, gpu)
 
 
 @configurations
-def test_weights_and_the_cache_for_one_context_fit_into_the_gpus(
+def test_a_configuration_can_be_cut_as_it_says(model: Model, config: Configuration) -> None:
+    spread = ways(config.args)
+    assert fit.divides(model, spread)
+    assert spread.gpus == max(config.gpus, 1)
+    assert config.gpus < 2 or "tensor-parallel-size" in config.args
+
+
+@configurations
+def test_a_configuration_that_serves_on_a_cpu_fits_24_gb(
     model: Model, config: Configuration
 ) -> None:
-    memory = _smallest_gb(config)
-    per_token = re.search(r"KV ([\d.]+) KiB(, in each GPU)?", model.notes)
-    assert per_token and model.weights_gb
-    if memory is None:
+    if config.gpu_types != [CPU]:
         return
-    length = int(config.args.get("max-model-len", model.context or 0))
-    in_each = config.gpus if per_token[2] else 1
-    cache = float(per_token[1]) * 1024 * length * in_each / 1e9
-    share = float(config.args.get("gpu-memory-utilization", UTILIZATION))
-    assert model.weights_gb + cache <= config.gpus * memory * share
+    one = model.model_copy(update={"configs": [config]})
+    assert isinstance(on_cpu(one, 24_000, Want()), Match)
+    tokens = int(config.args.get("max-model-len", model.context or 0))
+    needed = fit.cache_bytes(model.cache or [], tokens, 1, 4096)
+    assert needed <= int(config.env["VLLM_CPU_KVCACHE_SPACE"]) * 1024**3
+
+
+@configurations
+def test_a_configuration_says_where_it_comes_from(model: Model, config: Configuration) -> None:
+    assert re.match(
+        r"recipe models/\S+\.yaml|pi|arithmetic|measured|a published log", config.source
+    )
+
+
+@models
+def test_what_a_model_is_good_for_holds_it(model: Model) -> None:
+    for layout in model.good_for:
+        if layout == CPU:
+            assert any(CPU in config.gpu_types for config in model.configs)
+            continue
+        found = match(model, imagined(layout, SHIPPED.gpus), SHIPPED.gpus, Want())
+        assert isinstance(found, Match)
+        assert found.context >= min(24 * 1024, model.context or 0)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    ["cpu", "1x16GB", "1x24GB", "1x48GB", "1x80GB", "2x80GB", "4x80GB", "8x80GB", "8x141GB"],
+)
+def test_there_are_good_choices_for_what_people_rent(layout: str) -> None:
+    assert len([model for model in SHIPPED.models.values() if layout in model.good_for]) >= 2
+
+
+def test_the_catalog_knows_what_was_asked_for() -> None:
+    assert len(SHIPPED.models) >= 60
+    assert set(PIS) <= set(SHIPPED.models)
+    tasks = [model.task for model in SHIPPED.models.values()]
+    assert min(tasks.count(task) for task in ("embed", "rerank")) >= 2
+    assert len([m for m in SHIPPED.models.values() if any(c.gpus == 0 for c in m.configs)]) >= 4
+
+
+@models
+def test_a_model_that_no_machine_of_h200_holds_says_so(model: Model) -> None:
+    found = match(model, imagined("8xH200", SHIPPED.gpus), SHIPPED.gpus, Want())
+    said = "needs more than one machine" in model.notes
+    assert isinstance(found, Match) or said
 
 
 @configurations
@@ -97,18 +136,6 @@ def test_the_context_is_no_longer_than_the_model_was_made_for(
     model: Model, config: Configuration
 ) -> None:
     assert int(config.args.get("max-model-len", 0)) <= (model.context or 0)
-
-
-@configurations
-def test_the_parallel_sizes_use_all_gpus_and_are_written_out(
-    model: Model, config: Configuration
-) -> None:
-    sizes = ("tensor-parallel-size", "data-parallel-size", "pipeline-parallel-size")
-    product = 1
-    for size in sizes:
-        product *= int(config.args.get(size, 1))
-    assert product == max(config.gpus, 1)
-    assert config.gpus < 2 or "tensor-parallel-size" in config.args
 
 
 @configurations
@@ -122,13 +149,7 @@ def test_what_podfab_decides_itself_stands_in_no_arguments(
 
 
 @configurations
-def test_no_variable_is_set_that_needs_a_secret_or_is_gone(
-    model: Model, config: Configuration
-) -> None:
-    # vllm 0.33.0: no longer in vllm/envs.py
-    gone = {"VLLM_ATTENTION_BACKEND", "VLLM_USE_V1", "VLLM_USE_FLASHINFER_MXFP4_MOE",
-            "HF_HUB_ENABLE_HF_TRANSFER", "VLLM_ALLOW_LONG_MAX_MODEL_LEN"}  # fmt: skip
-    assert not gone & set(config.env)
+def test_no_variable_is_set_that_needs_a_secret(model: Model, config: Configuration) -> None:
     assert not any("TOKEN" in name or "KEY" in name for name in config.env)
 
 
@@ -184,6 +205,11 @@ def test_an_empty_file_changes_nothing(state: Path, text: str) -> None:
     assert catalog.load() == SHIPPED
 
 
+def test_a_model_can_be_hidden(state: Path) -> None:
+    (state / "models.yaml").write_text("models:\n  Qwen/Qwen3-8B: {hidden: true}\n")
+    assert set(SHIPPED.models) - set(catalog.load().models) == {"Qwen/Qwen3-8B"}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -193,7 +219,36 @@ def test_an_empty_file_changes_nothing(state: Path, text: str) -> None:
         ("modells: {}\n", "modells: "),
         ("models:\n  Qwen/Qwen3-8B: {colour: red}\n", "models > Qwen/Qwen3-8B > colour: "),
         ("models:\n  me/mine:\n    context: 1\n    colour: red\n", "line 4"),
-        ("models:\n  me/mine: {task: sing}\n", "models > me/mine > task: "),
+        ("models:\n  Qwen/Qwen3-8B: {contxt: 1}\n", "did you mean 'context'?"),
+        ("engines:\n  release: {vesion: '1'}\n", "did you mean 'version'?"),
+        ("models:\n  me/mine: {task: sing}\n", "one of generate, embed, rerank is expected"),
+        ("models:\n  me/mine: {task: embed_}\n", "did you mean 'embed'?"),
+        ("models:\n  qwen/qwen3-8b: {context: 4}\n", "did you mean 'Qwen/Qwen3-8B'?"),
+        ("models:\n  me/a: {}\n  me/b: {}\n  me/a: {}\n", "line 4: me/a stands here twice"),
+        ("models:\n  me/a: {context: 0}\n", "models > me/a > context: "),
+        ("models:\n  me/a: {good_for: [many]}\n", "models > me/a > good_for > 0: "),
+        ("models:\n  me/a: {cache: [{layers: 2, kv_head: 3}]}\n", "did you mean 'kv_heads'?"),
+        (
+            "models:\n  me/a: {cache: [{layers: 2, kv_heads: 3}]}\n",
+            "kv_heads with head_dim, latent",
+        ),
+        (
+            "models:\n  me/a:\n    configs:\n      - {gpus: 1, gpu_types: [H10]}\n",
+            "line 4: models > me/a > configs > 0 > gpu_types: unknown word 'H10'; "
+            "did you mean 'H100'?",
+        ),
+        (
+            "models:\n  me/a: {configs: [{gpus: 1, gpu_types: [Z9]}]}\n",
+            "one of gpus, a class like 48GB, any or cpu is expected",
+        ),
+        (
+            "models:\n  me/a: {configs: [{gpus: 1, gpu_types: [any], args: {--x: 1}}]}\n",
+            "'--x' is no flag as it stands here: without dashes",
+        ),
+        (
+            "models:\n  me/a: {configs: [{gpus: 1, gpu_types: [any], args: {api_key: k}}]}\n",
+            "'api_key' is podfab's to set",
+        ),
         ("models:\n  me/mine: {context: long}\n", "models > me/mine > context: "),
         ("models:\n  me/mine:\n", "models > me/mine: "),
         ("models: \x00\n", "can not read"),
@@ -213,3 +268,35 @@ def test_what_is_wrong_is_named_with_file_and_place(state: Path, text: str, word
     assert str(path) in str(refused.value)
     assert words in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_our_file_has_nothing_twice() -> None:
+    assert duplicate(catalog.SHIPPED) is None
+
+
+def test_the_page_and_the_schema_are_fresh() -> None:
+    command = [sys.executable, str(PROJECT / "script" / "generate.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_schema_describes_every_field_and_needs_none_that_ours_has() -> None:
+    schema = json.loads((PROJECT / "models.schema.json").read_text("utf-8"))
+    assert "required" not in schema and "required" not in schema["$defs"]["Engine"]
+    for kind in schema["$defs"].values():
+        for field, about in kind["properties"].items():
+            assert about.get("description"), field
+    assert schema["$defs"]["Model"]["properties"]["task"]["enum"] == ["generate", "embed", "rerank"]
+
+
+def test_the_users_page_shows_a_catalog_that_can_be_read(state: Path) -> None:
+    page = (PROJECT / "docs" / "catalog.md").read_text("utf-8")
+    example = page.split("# yaml-language-server")[1].split("\n\n")[0].split("\n", 1)[1]
+    (state / "models.yaml").write_text(example)
+    assert set(yaml.safe_load(example)["models"]) == {
+        "me/my-coder",
+        "Qwen/Qwen3-8B",
+        "zai-org/GLM-4.5",
+    }
+    loaded = catalog.load().models
+    assert loaded["me/my-coder"].weights_gb == 16.4 and "zai-org/GLM-4.5" not in loaded

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from fabfile.plan.catalog import gpu_type
+from fabfile.plan.cards import gpu_type
 from fabfile.plan.hardware import QUERY, Gpu, Hardware, parse_gpus, supported_cuda
 from fabfile.records.entries import GpuType
 

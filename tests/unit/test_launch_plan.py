@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from fabfile.errors import PodfabError, UsageError
 from fabfile.plan import arguments
+from fabfile.plan.asked import Wish
 from fabfile.plan.facts import Facts
 from fabfile.plan.hardware import Gpu
-from fabfile.plan.launch import LaunchPlan, Wish, plan_launch
+from fabfile.plan.launch import LaunchPlan, plan_launch
 from fabfile.plan.placement import choose_port, place
 from fabfile.records.entries import Catalog, Configuration, Model
 
@@ -128,12 +129,12 @@ def test_the_json_of_a_plan_has_the_fields_that_scripts_rely_on() -> None:
 @pytest.mark.parametrize(
     ("model", "gpus", "count", "tensor", "context"),
     [
-        ("openai/gpt-oss-120b", "1x-h100", 1, None, None),
+        ("openai/gpt-oss-120b", "1x-h100", 1, None, ["32768"]),
         ("openai/gpt-oss-120b", "1x-h200", 1, None, None),
         ("openai/gpt-oss-120b", "2x-l40s", 2, ["2"], None),
-        ("Qwen/Qwen3-8B", "1x-rtx-4090", 1, None, ["16384"]),
-        ("Qwen/Qwen3-Coder-30B-A3B-Instruct", "1x-h100", 1, None, ["98304"]),
-        ("Qwen/Qwen3-Coder-30B-A3B-Instruct", "2x-a100-80", 1, None, ["98304"]),
+        ("Qwen/Qwen3-8B", "1x-rtx-4090", 1, None, ["26624"]),
+        ("Qwen/Qwen3-Coder-30B-A3B-Instruct", "1x-h100", 1, None, ["108544"]),
+        ("Qwen/Qwen3-Coder-30B-A3B-Instruct", "2x-a100-80", 1, None, ["119808"]),
         ("zai-org/GLM-4.5-Air", "8x-h100", 4, ["4"], None),
     ],
 )
@@ -159,7 +160,7 @@ def test_weights_that_are_too_big_for_an_unknown_card_are_not_tried() -> None:
     any_card = [Configuration(gpus=1, gpu_types=["any"])]
     big = catalog_with(weights_gb=20, configs=any_card)
     assert plan(Wish("me/mine", "m"), pod("1x-h100"), big).gpus == [0]
-    with pytest.raises(PodfabError, match="not known to fit here"):
+    with pytest.raises(PodfabError, match="does not fit here"):
         plan(Wish("me/mine", "m"), pod("1x-t4"), big)
 
 
@@ -186,7 +187,9 @@ def test_a_number_of_gpus_tries_what_is_not_known_to_fit() -> None:
     found = plan(Wish("zai-org/GLM-4.5-Air", "m", gpus=3))
     assert len(found.gpus) == 3
     assert values(found, "--tensor-parallel-size") == ["3"]
-    assert found.notes
+    assert "not known to work" in found.how
+    (check,) = found.failed
+    assert check.detail == "3 GPUs can not share its 8 key-value heads evenly; 1 or 2 or 4 or 8 can"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +210,7 @@ def test_a_model_nobody_knows_is_spread_over_the_gpus_that_are_asked_for(
     assert found.gpus == ids
     assert found.env["CUDA_VISIBLE_DEVICES"] == ",".join(map(str, ids))
     assert values(found, "--tensor-parallel-size") == tensor
-    assert any("not in the catalog" in note for note in found.notes)
+    assert "not known to work" in found.how
 
 
 def test_every_placement_is_pinned_also_one_of_all_gpus() -> None:
@@ -247,14 +250,14 @@ def test_a_port_that_is_in_use_fails_the_check() -> None:
     assert "9000" in check.detail and "--port" in check.detail
 
 
-def test_weights_that_do_not_fit_what_is_free_fail_the_check_with_the_arithmetic() -> None:
+def test_a_gpu_with_less_free_than_vllm_takes_fails_the_check_with_the_arithmetic() -> None:
     known = catalog_with(weights_gb=70, configs=[Configuration(gpus=1, gpu_types=["H100"])])
     busy = ready_facts("release", "0.33.0", "1x-h100")
     full = Gpu(**{**vars(busy.gpus[0]), "free_mib": 20_000})
     busy = Facts(**{**vars(busy), "gpus": [full]})
     (check,) = plan(Wish("me/mine", "m"), busy, known).failed
     assert check.check == "memory"
-    assert "70 GB" in check.detail and "21.0 GB" in check.detail
+    assert "GPU 0 has 21.0 GB free, vLLM takes 92% of it, 77.1 GB" in check.detail
 
 
 def test_an_engine_that_is_too_old_for_the_model_fails_the_check() -> None:
@@ -304,7 +307,7 @@ def test_a_model_answers_to_its_name_and_to_its_id() -> None:
 @pytest.mark.parametrize(
     ("wish", "expected"),
     [
-        ({}, ["16384"]),
+        ({}, ["26624"]),
         ({"context": "4096"}, ["4096"]),
         ({"context": "auto"}, ["auto"]),
         ({"vllm_args": "--max-model-len 2048"}, ["2048"]),

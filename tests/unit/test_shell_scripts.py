@@ -19,10 +19,11 @@ from fabfile.commands import jobs, shell, upkeep
 from fabfile.commands.jobs import Job
 from fabfile.commands.serve import serve
 from fabfile.commands.setup_script import setup_script
+from fabfile.plan.asked import Wish
 from fabfile.plan.engine import choose
 from fabfile.plan.environment import lines
 from fabfile.plan.facts import parse_facts
-from fabfile.plan.launch import LaunchPlan, Wish, plan_launch
+from fabfile.plan.launch import LaunchPlan, plan_launch
 from fabfile.plan.mount import Mount
 from fabfile.plan.phases import MARKERS
 from fabfile.plan.setup import SetupPlan, plan_setup
