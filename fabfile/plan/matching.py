@@ -43,9 +43,17 @@ class Match:
 
 @dataclass(frozen=True)
 class Misfit:
-    """Why a model can not be served."""
+    """Why a model can not be served: as a sum, and in a few words."""
 
     reason: str
+    sum: Sum | None = None
+
+    @property
+    def short(self) -> str:
+        """What is missing, in a few words."""
+        if self.sum is None:
+            return self.reason
+        return f"needs {self.sum.needed_gb:.1f} GB{' per GPU' if self.sum.ways.gpus > 1 else ''}"
 
 
 def match(
@@ -63,7 +71,8 @@ def match(
         for candidate in _candidates(model, group, types, want)
     ]
     if not found:
-        return Misfit(reason(model, gpus, want))
+        why = reason(model, gpus, want)
+        return Misfit(str(why), why if isinstance(why, Sum) else None)
     return max(found, key=lambda pair: pair[0])[1]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..records.entries import Model
 from . import fit
 from .cards import groups
-from .fit import Ways
+from .fit import Sum, Ways
 from .hardware import Gpu, counted
 from .spread import Want, card
 
@@ -21,8 +21,8 @@ def capable(model: Model, gpu: Gpu) -> bool:
     return needed is None or gpu.capability is None or gpu.capability >= needed
 
 
-def reason(model: Model, gpus: Sequence[Gpu], want: Want) -> str:
-    """Say why a model does not fit on any of these GPUs."""
+def reason(model: Model, gpus: Sequence[Gpu], want: Want) -> Sum | str:
+    """Say why a model does not fit on any of these GPUs: the sum that comes nearest, or words."""
     able = [gpu for gpu in gpus if capable(model, gpu)]
     if not gpus:
         return "there is no GPU"
@@ -39,10 +39,11 @@ def reason(model: Model, gpus: Sequence[Gpu], want: Want) -> str:
     even = [size for size in sizes if fit.divides(model, Ways(size))]
     if not even:
         return _uneven(model, sizes[-1])
-    if not fit.known(model):
+    if not fit.known(model) or group[0].memory_mib is None:
         return f"it is not known to fit {even[-1]} x {group[0].name}"
     least = want.context or min(LEAST, model.context or LEAST)
-    return str(fit.sum_up(model, Ways(even[-1]), card(group[0], want.share, untried=True), least))
+    of = card(group[0], want.share, untried=True)
+    return fit.sum_up(model, Ways(even[-1]), of, least)
 
 
 def _uneven(model: Model, count: int) -> str:

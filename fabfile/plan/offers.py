@@ -34,13 +34,7 @@ class Offer:
     reason: str = ""
     condition: str = ""
     place: str = ""
-
-    @property
-    def summary(self) -> str:
-        """How it fits, or why not, in few words."""
-        if self.fits == YES:
-            return f"{self.place}, {self.context} tokens"
-        return self.condition or self.reason or self.entry.notes
+    short: str = ""
 
     def document(self) -> dict[str, Any]:
         """The offer as models.catalog --json prints it."""
@@ -96,7 +90,7 @@ def offer(name: str, model: Model, types: Mapping[str, GpuType], place: Place) -
     if isinstance(found, Misfit):
         way = instead.quantized(model, place.gpus, types, Want())
         if way is None:
-            return Offer(name, model, NO, reason=found.reason)
+            return Offer(name, model, NO, reason=found.reason, short=found.short)
         args = {**way.config.args, "quantization": "fp8"}
         found = replace(way, config=way.config.model_copy(update={"args": args}))
         condition = f"--vllm-args='{instead.QUANTIZE}' halves the weights"

@@ -63,9 +63,9 @@ def ways(args: Mapping[str, Value]) -> Ways:
 def sum_for(model: Model, config: Configuration, gpu: Gpu, want: Want) -> Sum | None:
     """Return the sum with the context that is wanted, or with the largest that fits.
 
-    None when too little is known of the model.
+    None when too little is known of the model, or of the GPU: some share the machine's memory.
     """
-    if not fit.known(model):
+    if not fit.known(model) or gpu.memory_mib is None:
         return None
     args = {**config.args, **want.args}
     if args.get("quantization") == "fp8" and model.precision in ("bf16", "fp16"):

@@ -20,6 +20,7 @@ STYLES = {
     "yes": "green", "if": "yellow", "no": "dim",
     "wrong": "red", "failed": "red", "impossible": "red", "unreachable": "red",
 }  # fmt: skip
+_WIDE = 110
 
 
 def document(content: Any) -> None:
@@ -32,29 +33,36 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table: aligned and coloured in a terminal, the same words without one."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], fold_last: bool = False) -> None:
+    """Print a table: aligned and coloured in a terminal, the same words without one.
+
+    With `fold_last` only the last column gives way, in a terminal that holds the others.
+    """
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(columns), *cells]) for i in range(len(columns))]
     if sys.stdout.isatty():
-        _rich_table(columns, cells)
+        _rich_table(columns, cells, fold_last)
         return
     for row in [list(columns), *cells]:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         print("  ".join(padded).rstrip())
 
 
-def _rich_table(columns: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
+def _rich_table(columns: Sequence[str], cells: Iterable[Sequence[str]], fold_last: bool) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    wide = console.width >= _WIDE
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        drawn.add_column(column, overflow="fold")
+        kept = fold_last and wide and column != columns[-1]
+        drawn.add_column(column, overflow="fold", no_wrap=kept)
     for row in cells:
-        drawn.add_row(*(Text(plain(cell), style=STYLES.get(cell, "")) for cell in row))
-    Console().print(drawn)
+        heading = "bold" if sum(map(bool, row)) == 1 else ""
+        drawn.add_row(*(Text(plain(cell), style=STYLES.get(cell, heading)) for cell in row))
+    console.print(drawn)
 
 
 def plain(text: str) -> str:
@@ -96,24 +104,34 @@ def models(rows: Iterable[Row]) -> None:
 
 
 def offers(found: Iterable[Offer]) -> None:
-    """Print the catalog, and how each model fits."""
-    table(
-        ("family", "model", "params", "weights", "context", "tools", "thinks", "fits", "how"),
-        [
+    """Print the catalog by family, and how each model fits."""
+    rows: list[Sequence[Any]] = []
+    family = None
+    for one in found:
+        entry = one.entry
+        if entry.family != family:
+            family = entry.family
+            rows.append((family or "yours", *[""] * 7))
+        rows.append(
             (
-                one.entry.family,
-                one.model,
-                _billions(one),
-                f"{one.entry.weights_gb:g} GB" if one.entry.weights_gb else "",
-                _tokens(one.entry.context),
-                "yes" if one.entry.tool_parser else "",
-                "yes" if one.entry.reasoning_parser else "",
+                f"  {one.model}",
+                f"{entry.params_b:g}B" if entry.params_b else "",
+                f"{entry.weights_gb:.3g} GB" if entry.weights_gb else "",
+                _tokens(entry.context),
+                "tools" if entry.tool_parser else "",
+                "thinks" if entry.reasoning_parser else "",
                 one.fits,
-                one.summary,
+                _how(one),
             )
-            for one in found
-        ],
-    )
+        )
+    table(("model", "size", "weights", "context", "", "", "fits", "how"), rows, fold_last=True)
+
+
+def _how(one: Offer) -> str:
+    """Write how a model fits, or why not, in few words."""
+    if one.fits == "yes":
+        return f"{one.place}, {_tokens(one.context)}"
+    return one.condition or one.short or one.entry.notes
 
 
 def sets(found: Iterable[Offer]) -> None:
@@ -121,19 +139,13 @@ def sets(found: Iterable[Offer]) -> None:
     table(
         ("fits", "GPUs", "context", "how"),
         [(one.fits, one.place, one.context or "", one.reason) for one in found],
+        fold_last=True,
     )
-
-
-def _billions(one: Offer) -> str:
-    every, active = one.entry.params_b, one.entry.active_params_b
-    if not every:
-        return ""
-    return f"{every:g}B" + (f", {active:g}B active" if active else "")
 
 
 def _tokens(count: int | None) -> str:
     """Write a context as people do: 131072 is 128k."""
-    if not count or count % 1024:
+    if not count or count < 1024:
         return str(count or "")
     return f"{count // 1024}k" if count < 1024**2 else f"{count // 1024**2}M"
 

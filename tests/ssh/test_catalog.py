@@ -65,9 +65,9 @@ def test_what_fits_the_pod_is_told_with_the_way(
     assert set(only) == {name for name, row in found.items() if row["fits"]}
     assert set(offers(client, "--family=gpt-oss")) == {"openai/gpt-oss-20b", "openai/gpt-oss-120b"}
     shown = client.run("models.catalog", "--family=gpt-oss").stdout.splitlines()
-    assert shown[0].split() == ["family", "model", "params", "weights", "context", "tools",
-                                "thinks", "fits", "how"]  # fmt: skip
-    assert shown[2].endswith("yes   2 x NVIDIA L40S, 131072 tokens")
+    assert shown[0].split() == ["model", "size", "weights", "context", "fits", "how"]
+    assert shown[1] == "gpt-oss"
+    assert shown[3].endswith("yes   2 x NVIDIA L40S, 128k")
 
 
 def test_a_pod_that_runs_something_says_what_to_stop(

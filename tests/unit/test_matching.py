@@ -189,6 +189,13 @@ def test_a_model_of_which_nothing_is_known_goes_where_the_catalog_says() -> None
     assert refused(known, "1xT4") == "it is not known to fit 1 x T4"
 
 
+def test_a_gpu_that_tells_no_memory_gets_the_model_without_a_sum() -> None:
+    spark = [Gpu(0, "GPU-0", "NVIDIA GB10", None, None, 12.1)]
+    way = match(model(), spark, SHIPPED.gpus, Want())
+    assert isinstance(way, Match) and way.sum is None
+    assert "max-model-len" not in way.config.args
+
+
 _names = st.sampled_from(sorted(SHIPPED.models))
 _types = st.sampled_from([*SHIPPED.gpus, "6GB", "12GB", "20GB", "64GB", "120GB"])
 _layouts = st.lists(st.tuples(st.integers(1, 8), _types), min_size=1, max_size=3)

@@ -37,7 +37,6 @@ def pod(gpus: str, version: str = "0.33.0", used: dict[int, float] | None = None
 def test_what_fits_says_where_with_how_many_tokens_and_why() -> None:
     found = on(SMALL, Place(imagined("1xL4", SHIPPED.gpus)))
     assert (found.fits, found.place, found.context) == (YES, "1 x L4", 16384)
-    assert found.summary == "1 x L4, 16384 tokens"
     assert found.reason.startswith("the catalog's way for cards of 24 GB or more (arithmetic); ")
     assert "16384 tokens 2.4" in found.reason
 
@@ -45,14 +44,15 @@ def test_what_fits_says_where_with_how_many_tokens_and_why() -> None:
 def test_what_does_not_fit_says_the_sum() -> None:
     found = on(BIG, Place(imagined("1xH100", SHIPPED.gpus)))
     assert found.fits == NO and found.config is None
-    assert found.summary == found.reason and "but only" in found.reason
+    assert "121.4 but only" in found.reason
+    assert found.short == "needs 121.4 GB"
 
 
 def test_what_would_fit_says_what_to_stop() -> None:
     busy = pod("2xH100", used={1: 0.05}, jobs=(job("qwen", details={"gpus": [1]}),))
     found = on(BIG, busy)
     assert (found.fits, found.condition) == (IF, "stop qwen")
-    assert found.summary == "stop qwen" and "per GPU" in found.reason
+    assert "per GPU" in found.reason
     assert on(SMALL, busy).fits == YES, "one GPU is idle, that is enough"
 
 
