@@ -38,7 +38,8 @@ def decide(where: Target, wish: Wish, add: bool) -> LaunchPlan:
     known = catalog.load()
     facts = gather(where.pod, where.record.models_path or "")
     if add and wish.engine and wish.engine not in (*facts.links, *facts.engines):
-        facts = _engine_added(where, wish.engine)
+        facts, folder = _engine_added(where, wish.engine)
+        wish = replace(wish, engine=folder)
     model = known.models.get(wish.model, Model())
     notes: list[str] = []
     if not fit.known(model):
@@ -50,8 +51,8 @@ def decide(where: Target, wish: Wish, add: bool) -> LaunchPlan:
     return replace(plan, notes=[*notes, *plan.notes])
 
 
-def _engine_added(where: Target, engine: str) -> Facts:
-    """Install an engine beside those of the pod; its own stays what it is."""
+def _engine_added(where: Target, engine: str) -> tuple[Facts, str]:
+    """Install an engine beside those of the pod, whose own stays what it is; return its folder."""
     from . import provisioning
     from .plan import wish
 
@@ -59,7 +60,8 @@ def _engine_added(where: Target, engine: str) -> Facts:
     facts, plan = provisioning.decide(where.pod, wanted)
     if plan.impossible:
         raise PodfabError(f"{engine} can not be added to {where.name}: {plan.impossible.reason}")
-    return provisioning.set_up(where.pod, wanted, facts, plan)[0]
+    facts, plan = provisioning.set_up(where.pod, wanted, facts, plan)
+    return facts, plan.engine.folder
 
 
 def launch(where: Target, plan: LaunchPlan, wait: bool) -> Row:

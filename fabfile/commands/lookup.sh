@@ -5,4 +5,5 @@ set -a
 [ -n "$hub_token" ] && HF_TOKEN=$hub_token
 [ -n "$endpoint" ] && HF_ENDPOINT=$endpoint
 set +a
-timeout 60 "$root/engines/$engine/bin/python" -c "$reader" "$model" 2>/dev/null
+timeout 60 "$root/engines/$engine/bin/python" -c "$reader" "$model" 2>/dev/null ||
+  printf '\n{"status":0,"error":"it gives no answer in time","config":null,"files":{}}\n'

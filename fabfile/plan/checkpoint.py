@@ -56,8 +56,9 @@ def completed(
 
     The guess is what the catalog's model of the same architecture takes whose name is most alike.
     """
+    where = "in its folder" if name.startswith("/") else "on the hub"
     notes = [
-        f"{name} was read on the hub: {read.architecture}, {read.weights_gb or '?'} GB of "
+        f"{name} was read {where}: {read.architecture}, {read.weights_gb or '?'} GB of "
         f"{read.precision} weights, {read.context} tokens"
     ]
     given = {field: getattr(entry, field) for field in entry.model_fields_set}

@@ -148,7 +148,7 @@ def test_a_folder_on_the_pod_is_read_the_same(client: Client, serve: Serve, tmp_
     with open(folder / "model.safetensors", "wb") as file:
         file.truncate(40_000_000_000)
     plan = json.loads(client.run("models.start", f"--model={folder}", "--plan", "--json").stdout)
-    assert "GlmMoeDsaForCausalLM" in plan["notes"][0]
+    assert f"{folder} was read in its folder: GlmMoeDsaForCausalLM" in plan["notes"][0]
     assert plan["args"][plan["args"].index("--tool-call-parser") + 1] == "glm47"
 
 

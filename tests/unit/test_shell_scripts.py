@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from fabfile.commands import facts as facts_script
 from fabfile.commands import jobs, shell, upkeep
 from fabfile.commands.jobs import Job
+from fabfile.commands.lookup import lookup
 from fabfile.commands.serve import serve
 from fabfile.commands.setup_script import setup_script
 from fabfile.plan.asked import Wish
@@ -149,6 +150,7 @@ SCRIPTS: dict[str, tuple[str, str]] = {
         ("facts", "sh", facts_script.gather(root)),
         ("facts-with-models", "sh", facts_script.gather(root, "/big disk/models", "/mnt/a b")),
         ("examine", "sh", upkeep.examine(root, "/big disk/models", "/mnt/a b")),
+        ("lookup", "sh", lookup(root, "release-0.33.0", "me/it's $(id)", {"HF_TOKEN": "hf_'x"})),
         ("usage", "sh", upkeep.usage(root, "/big disk/models", ["release-0.33.0", "a'b"])),
         ("remove", "sh", upkeep.remove(["/a b/it's", "/$(id)"])),
         ("purge", "sh", upkeep.purge(root)),
