@@ -198,6 +198,8 @@ def catalog(
 
     if for_ and (fits or family or gpu):
         raise UsageError("--for asks about one model; --fits, --family and --gpu do not go with it")
+    if gpu and pod:
+        raise UsageError("--gpu asks about GPUs of no pod; --pod does not go with it")
     found = holding(c, pod, for_) if for_ else offered(c, pod, gpu, family, fits)
     if json:
         screen.document([one.document() for one in found])

@@ -31,15 +31,21 @@ def offered(c: invoke.Context, pod: str, gpu: str, family: str, only: bool) -> l
 
 def holding(c: invoke.Context, pod: str, name: str) -> list[Offer]:
     """Return the smallest sets of GPUs that hold a model; the pod is asked about an unknown one."""
+    from .plan import fit
     from .plan.offers import smallest
+    from .records.entries import Model
 
     known = catalog.load()
-    return smallest(name, known.models.get(name) or _asked(c, pod, name, known), known)
+    model = known.models.get(name, Model())
+    if not fit.known(model):
+        model = _asked(c, pod, name, known)
+    screen.described(name, model)
+    return smallest(name, model, known)
 
 
 def _of_family(known: Catalog, family: str) -> dict[str, Model]:
     """Return the models of a family: its name, or a part of a model's id."""
-    wanted = family.lower()
+    wanted = family.strip().lower()
     chosen = {
         name: model
         for name, model in known.models.items()
@@ -74,6 +80,8 @@ def _place(c: invoke.Context, pod: str, gpu: str, known: Catalog, only: bool) ->
             raise
         screen.say(f"what fits is not known: {error.text}")
         return None
+    for text in facts.left_out:
+        screen.say(f"note: {text}")
     folder = facts.links.get(where.record.engine or "", "")
     gpus = facts.gpus if needs_gpus(folder, known.engines) else []
     return Place(gpus, facts.jobs, facts, facts.memory_mib, known.engines)
@@ -85,6 +93,9 @@ def _asked(c: invoke.Context, pod: str, name: str, known: Catalog) -> Model:
 
     if not (pod or host(c, pods.load()) or pods.load().active):
         advice = "with a pod the hub would be asked; inv models.catalog lists those that are known"
+        others = {other.lower(): other for other in known.models}
+        if same := others.get(name.lower()):
+            advice = f"did you mean {same!r}?"
         raise names.unknown(name, "model of the catalog", known.models, advice)
     where = target(c, pod)
     facts = gather(where.pod, where.record.models_path or "")

@@ -37,7 +37,13 @@ def decide(where: Target, wish: Wish, add: bool) -> LaunchPlan:
 
     known = catalog.load()
     facts = gather(where.pod, where.record.models_path or "")
-    if add and wish.engine and wish.engine not in (*facts.links, *facts.engines):
+    if wish.engine and wish.engine not in (*facts.links, *facts.engines):
+        if not add:
+            there = ", ".join(facts.links) or "none"
+            raise PodfabError(
+                f"engine {wish.engine} is not installed (there: {there}); without --plan it is "
+                "added"
+            )
         facts, folder = _engine_added(where, wish.engine)
         wish = replace(wish, engine=folder)
     model = known.models.get(wish.model, Model())

@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HERE))
 
 from fabfile.plan import fit  # noqa: E402
-from fabfile.plan.cards import imagined  # noqa: E402
+from fabfile.plan.cards import ANY, CPU, imagined  # noqa: E402
 from fabfile.plan.matching import WANTED, Match, match  # noqa: E402
 from fabfile.plan.spread import Want, untried  # noqa: E402
 from fabfile.records.entries import Catalog, Model  # noqa: E402
@@ -39,13 +39,16 @@ Written by `script/generate.py` from [models.yaml](../models.yaml); change that 
 2. else what takes the fewest GPUs; a way for the class of memory (`48GB`: any card with 48 GB or
    more) before one for any card,
 3. else what arithmetic finds: tensor parallelism over as few GPUs as hold the model, with the
-   arguments that all its ways have in common. Attention heads, key-value heads and the blocks of
-   quantized experts must be divisible; the cards must be alike, unless you name them
-   (`--gpus=0,2`).
+   arguments that all its ways have in common. Attention heads and key-value heads must be
+   divisible; experts whose quantized blocks are not stay whole (expert parallelism). The cards must
+   be alike, unless you name them (`--gpus=0,2`).
 
 Idle GPUs come first; only when they are too few it says what to stop. A model that the catalog does
 not have is looked up on the hub from the pod (config.json and the sizes of the files, nothing is
 downloaded) and placed by arithmetic; its parsers are a guess, and the plan says so.
+
+`inv models.catalog` says of each model `yes`, `no`, or `if`: it would fit, once you have done what
+stands behind it (stop a model, add an engine, let vLLM make the weights FP8).
 
 ## The sum
 
@@ -62,7 +65,8 @@ Per GPU, in GB (10^9 bytes):
   length.
 - **Reserve** is for activations, CUDA graphs and NCCL: 2.2 GB, and 0.52 GB for each 1024 tokens
   that a batch has more than 2048, 0.17 GB from 8192 on (vLLM's default is 2048; on cards from 70
-  GiB on, but an A100, 8192; from 160 GiB on 16384). 3 % of the memory more where nobody has tried.
+  GiB on, but an A100, 8192; from 160 GiB on 16384). Where nobody has tried, 3 % of what vLLM may
+  take are kept free besides.
 
 The context is cut to what fits, in steps of 1024 tokens. `inv models.start --plan` shows the sum:
 
@@ -180,7 +184,7 @@ def row(name: str, model: Model, catalog: Catalog) -> tuple[str, ...]:
 def holding(model: Model, catalog: Catalog) -> list[str]:
     """Return the smallest sets of common cards that hold a model."""
     found = []
-    for kind in ("16GB", "24GB", "48GB", "H100", "H200", "B200"):
+    for kind in ("16GB", "24GB", "32GB", "48GB", "80GB", "96GB", "H200", "B200", "B300"):
         for count in (1, 2, 4, 8):
             way = match(model, imagined(f"{count}x{kind}", catalog.gpus), catalog.gpus, Want())
             if isinstance(way, Match):
@@ -217,6 +221,11 @@ def schema() -> str:
         for field, about in definition["properties"].items():
             about.pop("title", None)
             about["description"] = described[kind, field]
+    types = [*Catalog.model_validate(read_yaml(SOURCE)).gpus, ANY, CPU]
+    # An editor offers ours; a user's own types are as good.
+    offered = [{"enum": types}, {"pattern": r"^\d+GB$"}, {}]
+    ways = whole["$defs"]["Configuration"]["properties"]
+    ways["gpu_types"]["items"] = {"type": "string", "anyOf": offered}
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps({"$schema": dialect, **whole}, indent=1)
 
@@ -251,6 +260,9 @@ def descriptions() -> dict[tuple[str, str], str]:
 
 def main() -> int:
     """Write both files, or tell with --check whether they are fresh."""
+    if unknown := [word for word in sys.argv[1:] if word != "--check"]:
+        print(f"{unknown[0]} is not known; usage: script/generate.py [--check]", file=sys.stderr)
+        return 2
     catalog = Catalog.model_validate(read_yaml(SOURCE))
     made: dict[str, Any] = {"docs/catalog.md": page(catalog), "models.schema.json": schema() + "\n"}
     stale = []

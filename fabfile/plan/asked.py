@@ -41,11 +41,12 @@ class Wish:
 
 def _about_memory(typed: Arguments) -> dict[str, Value]:
     """Return what --vllm-args says about memory; what is no plain number is vLLM's to judge."""
-    numeric = {flag for flag in LAYOUT if flag != "enable-expert-parallel"}
     found: dict[str, Value] = {}
     for flag, values in typed.items():
-        if flag in numeric and len(values) == 1 and re.fullmatch(r"\d+(\.\d+)?", values[0]):
-            found[flag] = values[0]
+        if flag in LAYOUT and len(values) == 1:
+            number = r"0?\.\d+|1" if flag == "gpu-memory-utilization" else r"[1-9]\d*"
+            if re.fullmatch(number, values[0]):
+                found[flag] = values[0]
         elif flag in ("enable-expert-parallel", "kv-cache-dtype", "quantization"):
             found[flag] = " ".join(values) or True
     return found

@@ -113,7 +113,7 @@ def _candidates(
     if not fit.known(model):
         return
     for count in [want.count] if want.count else SIZES:
-        if count <= len(group) and fit.divides(model, Ways(count)):
+        if count <= len(group) and fit.divides(model, Ways(count, experts_whole=True)):
             config, how = plain(model, count), "computed, for no tried way is known"
             if found := _fitted(model, config, group, how, want):
                 yield (*_holds(model, config, found, want), False, -count, 0), found

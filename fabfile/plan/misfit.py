@@ -36,7 +36,7 @@ def reason(model: Model, gpus: Sequence[Gpu], want: Want) -> Sum | str:
     if want.count and want.count > max(map(len, groups(able))):
         return f"{want.count} GPUs that are alike are wanted, there are {len(group)}"
     sizes = [want.count] if want.count else [size for size in SIZES if size <= len(group)]
-    even = [size for size in sizes if fit.divides(model, Ways(size))]
+    even = [size for size in sizes if fit.divides(model, Ways(size, experts_whole=True))]
     if not even:
         return _uneven(model, sizes[-1])
     if not fit.known(model) or group[0].memory_mib is None:
@@ -47,11 +47,9 @@ def reason(model: Model, gpus: Sequence[Gpu], want: Want) -> Sum | str:
 
 
 def _uneven(model: Model, count: int) -> str:
-    even = [str(size) for size in SIZES[:4] if fit.divides(model, Ways(size))]
+    even = [str(size) for size in SIZES[:4] if fit.divides(model, Ways(size, experts_whole=True))]
     what = f"{model.heads} attention heads"
     if model.heads is None or model.heads % count == 0:
         uneven = [g.kv_heads for g in model.cache or [] if g.kv_heads and g.kv_heads % count]
         what = f"{uneven[0]} key-value heads" if uneven else "heads"
-    if model.expert_blocks and model.expert_blocks % count:
-        what = f"{model.expert_blocks} quantization blocks of each expert"
     return f"{count} GPUs can not share its {what} evenly; {' or '.join(even)} can"

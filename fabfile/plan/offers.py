@@ -33,8 +33,14 @@ class Offer:
     context: int = 0
     reason: str = ""
     condition: str = ""
-    place: str = ""
+    gpu: str = ""
+    gpus: int = 0
     short: str = ""
+
+    @property
+    def place(self) -> str:
+        """On what it is served."""
+        return f"{self.gpus} x {self.gpu}" if self.gpu else "CPU"
 
     def document(self) -> dict[str, Any]:
         """The offer as models.catalog --json prints it."""
@@ -50,7 +56,10 @@ class Offer:
             "config": config,
             "reason": self.reason,
             "if": self.condition or None,
-            "context": self.context or self.entry.context,
+            "gpu": self.gpu or None,
+            "gpus": self.gpus or None,
+            "context": self.context or None,
+            "max_context": self.entry.context,
             "family": self.entry.family,
             "task": self.entry.task,
             "params_b": self.entry.params_b,
@@ -58,6 +67,11 @@ class Offer:
             "weights_gb": self.entry.weights_gb,
             "tools": bool(self.entry.tool_parser),
             "reasoning": bool(self.entry.reasoning_parser),
+            "license": self.entry.license,
+            "gated": self.entry.gated,
+            "min_engine": self.entry.min_engine,
+            "source": (self.config.source if self.config else "") or None,
+            "unsure": self.entry.unsure or None,
         }
 
 
@@ -95,17 +109,18 @@ def offer(name: str, model: Model, types: Mapping[str, GpuType], place: Place) -
         found = replace(way, config=way.config.model_copy(update={"args": args}))
         condition = f"--vllm-args='{instead.QUANTIZE}' halves the weights"
     condition = condition or _engine(model, place)
-    where = f"{found.config.gpus} x {found.gpus[0].name}" if found.gpus else "CPU"
     context = found.context or int(found.config.args.get("max-model-len", model.context or 0))
     reason = found.how
     if found.sum:
         reason += f"; {found.sum}"
     fits = IF if condition else YES
-    return Offer(name, model, fits, found.config, context, reason, condition, where)
+    gpu = found.gpus[0].name if found.gpus else ""
+    count = found.config.gpus
+    return Offer(name, model, fits, found.config, context, reason, condition, gpu, count)
 
 
 def smallest(name: str, model: Model, catalog: Catalog) -> list[Offer]:
-    """Return for each GPU type the smallest set that holds a model, the smallest first.
+    """Return for each GPU type the smallest set that holds a model, those with least memory first.
 
     What no machine has of a type is more than one machine, which podfab does not start.
     """
@@ -114,15 +129,12 @@ def smallest(name: str, model: Model, catalog: Catalog) -> list[Offer]:
         for count in [size for size in SIZES if size <= card.per_machine]:
             place = Place(imagined(f"{count}x{kind}", catalog.gpus))
             one = offer(name, model, catalog.gpus, place)
-            size = count * card.memory_gb
             if one.fits == YES:
                 break
-            if one.fits == IF:
-                continue
-            reason = f"{count} x {kind} are too few, and one machine has no more: {one.reason}"
-            one, size = replace(one, reason=reason), float("inf")
-        found.append((size, one))
-    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+        if one.fits == NO:
+            one = replace(one, gpu=kind, gpus=count)
+        found.append((one.fits == NO, count * card.memory_gb, one))
+    return [one for _, _, one in sorted(found, key=lambda row: row[:2])]
 
 
 def _freed(place: Place) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..records.entries import Configuration, Model, Value
 from . import fit
+from .cards import ANY, CPU
 from .fit import Card, Sum, Ways
 from .hardware import Gpu
 
@@ -89,7 +90,8 @@ def untried(config: Configuration) -> bool:
 def plain(model: Model, count: int) -> Configuration:
     """Return the configuration for so many GPUs that follows from the model alone.
 
-    By tensor parallelism, with what all its configurations agree on.
+    By tensor parallelism, with whole experts where they can not be cut, and with what all its
+    configurations agree on.
     """
     configs = [config for config in model.configs if config.gpus]
     args = dict(configs[0].args) if configs else {}
@@ -99,4 +101,8 @@ def plain(model: Model, count: int) -> Configuration:
         env = {name: value for name, value in env.items() if config.env.get(name) == value}
     args = {flag: value for flag, value in args.items() if flag not in LAYOUT}
     spread: dict[str, Value] = {"tensor-parallel-size": count} if count > 1 else {}
-    return Configuration(gpus=count, gpu_types=[], args={**args, **spread}, env=env)
+    whole = Ways(count, experts_whole=True)
+    if count and not fit.divides(model, Ways(count)) and fit.divides(model, whole):
+        spread["enable-expert-parallel"] = True
+    kinds = [ANY if count else CPU]
+    return Configuration(gpus=count, gpu_types=kinds, args={**args, **spread}, env=env)

@@ -31,7 +31,7 @@ def load() -> Catalog:
     content = read_yaml(SHIPPED)
     own = state_dir() / "models.yaml"
     if own.exists():
-        theirs = read_yaml(own)
+        theirs = {name: value for name, value in read_yaml(own).items() if value is not None}
         _check_names(own, content, theirs)
         content = _merged(content, theirs)
     catalog = _parsed(content, own if own.exists() else SHIPPED)
@@ -49,17 +49,21 @@ def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_names(own: Path, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
-    """Refuse what YAML would swallow: a name twice, and one of ours in other letters."""
+    """Refuse what would do nothing: a name twice, one of ours in other letters, or misspelled."""
     if twice := duplicate(own):
         line, name = twice
         raise PodfabError(f"{own}, line {line}: {name} stands here twice; only one can hold")
     for kind in _KINDS:
         entries, known = theirs.get(kind), ours.get(kind) or {}
         by_letters = {name.lower(): name for name in known}
-        for name in entries if isinstance(entries, dict) else ():
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
             ours_is = by_letters.get(str(name).lower(), name)
             if ours_is != name:
                 raise _error(own, [kind, name], f"did you mean {ours_is!r}? names are exact")
+            if name not in known and isinstance(entry, dict) and entry.get("hidden"):
+                advice = "inv models.catalog lists the names"
+                said = _nearest(str(name), known, advice, "model to hide")
+                raise _error(own, [kind, name], said)
 
 
 def _parsed(content: dict[str, Any], path: Path) -> Catalog:
@@ -88,11 +92,18 @@ def _said(error: Mapping[str, Any], place: Place) -> str:
     """Say what is wrong with a field; for an unknown word, which was probably meant."""
     if error["type"] == "extra_forbidden":
         fields = _kind_at(place).model_fields
-        return _nearest(str(place[-1]), fields, f"known are {', '.join(fields)}", "field")
+        return _nearest(str(place[-1]), fields, "the top of our models.yaml lists them", "field")
     if error["type"] == "literal_error":
         known = re.findall(r"'([^']+)'", error["ctx"]["expected"])
         return _nearest(str(error["input"]), known, f"one of {', '.join(known)} is expected")
-    return str(error["msg"]).removeprefix("Value error, ").lower()
+    if error["type"] in ("model_type", "dict_type"):
+        return "fields are expected, a line for each: name: value"
+    if error["type"] == "string_pattern_mismatch" and place[-1] == "min_engine":
+        return 'a release in quotes is expected: "0.10.0"'
+    if len(place) > 5 and place[4] == "args":
+        return "one number, text, true or false is expected"
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return said[:1].lower() + said[1:]
 
 
 def _kind_at(place: Place) -> type[BaseModel]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
     field_validator,
     model_validator,
@@ -18,7 +19,30 @@ from pydantic import (
 
 Value = bool | int | float | str
 # Podfab sets them itself; a key would be read in the list of processes.
-NOT_IN_ARGS = ("api-key", "host", "port", "served-model-name", "model")
+NOT_IN_ARGS = {
+    "api-key": "it is the file api_key",
+    "host": "models.start --public",
+    "port": "models.start --port",
+    "served-model-name": "models.start --name",
+    "model": "it is the entry's name",
+    "tool-call-parser": "the field tool_parser",
+    "enable-auto-tool-choice": "the field tool_parser",
+    "reasoning-parser": "the field reasoning_parser",
+}
+_COUNTS = (
+    "tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size", "max-model-len",
+    "max-num-batched-tokens", "max-num-seqs",
+)  # fmt: skip
+
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number is expected")
+    return value
+
+
+Size = Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False)]
+Release = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+")]
 
 
 class _Strict(BaseModel):
@@ -51,7 +75,7 @@ class Engine(_Strict):
 class GpuType(_Strict):
     """A GPU type; memory in GB as its maker counts it, and in MiB as nvidia-smi does."""
 
-    memory_gb: PositiveFloat
+    memory_gb: Size
     memory_mib: PositiveInt | None = None
     per_machine: PositiveInt = 8
     compute_capability: float
@@ -72,7 +96,7 @@ class Layers(_Strict):
     latent: PositiveInt | None = None
     extra_bytes: NonNegativeInt = 0
     window: PositiveInt | None = None
-    state_kib: PositiveFloat | None = None
+    state_kib: Size | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Layers:
@@ -86,7 +110,7 @@ class Configuration(_Strict):
     """One way to serve a model: on how many GPUs of which types, with which arguments."""
 
     gpus: NonNegativeInt
-    gpu_types: list[str]
+    gpu_types: Annotated[list[str], Field(min_length=1)]
     args: dict[str, Value] = {}
     env: dict[str, str] = {}
     notes: str = ""
@@ -98,9 +122,28 @@ class Configuration(_Strict):
         for flag in args:
             if not re.fullmatch(r"[a-z][a-z0-9_.-]*", flag):
                 raise ValueError(f"{flag!r} is no flag as it stands here: without dashes before it")
-            if flag.replace("_", "-") in NOT_IN_ARGS:
-                raise ValueError(f"{flag!r} is podfab's to set")
-        return args
+        flags = {flag.replace("_", "-"): value for flag, value in args.items()}
+        for flag, value in flags.items():
+            if use := NOT_IN_ARGS.get(flag):
+                raise ValueError(f"{flag!r} does not stand in args: {use}")
+            if flag in _COUNTS and not re.fullmatch(r"[1-9]\d*", str(value)):
+                raise ValueError(f"{flag!r} is a whole number from 1 on, written out")
+        share = flags.get("gpu-memory-utilization", 1)
+        if not re.fullmatch(r"\d*\.?\d+", str(share)) or not 0 < float(share) <= 1:
+            raise ValueError("'gpu-memory-utilization' is a share like 0.9")
+        return flags
+
+    @model_validator(mode="after")
+    def _spread(self) -> Configuration:
+        """Use all GPUs: by tensor parallelism, unless the arguments say how."""
+        if (self.gpus == 0) != (self.gpu_types == ["cpu"]):
+            raise ValueError("gpus: 0 goes with gpu_types: [cpu], and with nothing else")
+        sizes = [int(self.args[flag]) for flag in _COUNTS[:3] if flag in self.args]
+        if not sizes and self.gpus > 1:
+            self.args["tensor-parallel-size"] = self.gpus
+        elif math.prod(sizes) != max(self.gpus, 1):
+            raise ValueError(f"the parallel sizes make {math.prod(sizes)}, gpus is {self.gpus}")
+        return self
 
 
 class Model(_Strict):
@@ -109,11 +152,11 @@ class Model(_Strict):
     family: str = ""
     task: Literal["generate", "embed", "rerank"] = "generate"
     architecture: str = ""
-    params_b: PositiveFloat | None = None
-    active_params_b: PositiveFloat | None = None
+    params_b: Size | None = None
+    active_params_b: Size | None = None
     precision: str = ""
-    weights_gb: PositiveFloat | None = None
-    dense_gb: PositiveFloat | None = None
+    weights_gb: Size | None = None
+    dense_gb: Size | None = None
     context: PositiveInt | None = None
     heads: PositiveInt | None = None
     expert_blocks: PositiveInt | None = None
@@ -122,7 +165,7 @@ class Model(_Strict):
     gated: bool = False
     tool_parser: str | None = None
     reasoning_parser: str | None = None
-    min_engine: str | None = None
+    min_engine: Release | None = None
     min_compute_capability: float | None = None
     exclude: list[str] = []
     good_for: list[Annotated[str, Field(pattern=r"^(cpu|\d+x\d+GB)$")]] = []

@@ -16,6 +16,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     import yaml
 
+    if not path.is_file():
+        raise PodfabError(f"can not read {path}: it is no file")
     try:
         content = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:

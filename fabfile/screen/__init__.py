@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..plan.examination import Check
     from ..plan.offers import Offer
     from ..plan.rows import Row
+    from ..records.entries import Model
 
 STYLES = {
     "ok": "green", "changed": "green", "ready": "green", "done": "green",
@@ -38,7 +39,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], fold_last: bool
 
     With `fold_last` only the last column gives way, in a terminal that holds the others.
     """
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else plain(str(cell)) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(columns), *cells]) for i in range(len(columns))]
     if sys.stdout.isatty():
         _rich_table(columns, cells, fold_last)
@@ -53,16 +54,14 @@ def _rich_table(columns: Sequence[str], cells: Iterable[Sequence[str]], fold_las
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
-    wide = console.width >= _WIDE
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        kept = fold_last and wide and column != columns[-1]
+        kept = fold_last and column != columns[-1]
         drawn.add_column(column, overflow="fold", no_wrap=kept)
     for row in cells:
         heading = "bold" if sum(map(bool, row)) == 1 else ""
-        drawn.add_row(*(Text(plain(cell), style=STYLES.get(cell, heading)) for cell in row))
-    console.print(drawn)
+        drawn.add_row(*(Text(cell, style=STYLES.get(cell, heading)) for cell in row))
+    Console().print(drawn)
 
 
 def plain(text: str) -> str:
@@ -104,7 +103,9 @@ def models(rows: Iterable[Row]) -> None:
 
 
 def offers(found: Iterable[Offer]) -> None:
-    """Print the catalog by family, and how each model fits."""
+    """Print the catalog by family, and how each model fits; a narrow terminal gets less of it."""
+    columns = ("model", "size", "weights", "context", "tools", "thinks", "fits", "how")
+    shown = range(8) if _wide() else (0, 6, 7)
     rows: list[Sequence[Any]] = []
     family = None
     for one in found:
@@ -116,31 +117,69 @@ def offers(found: Iterable[Offer]) -> None:
             (
                 f"  {one.model}",
                 f"{entry.params_b:g}B" if entry.params_b else "",
-                f"{entry.weights_gb:.3g} GB" if entry.weights_gb else "",
+                f"{_short(entry.weights_gb)} GB" if entry.weights_gb else "",
                 _tokens(entry.context),
-                "tools" if entry.tool_parser else "",
-                "thinks" if entry.reasoning_parser else "",
+                "yes" if entry.tool_parser else "",
+                "yes" if entry.reasoning_parser else "",
                 one.fits,
                 _how(one),
             )
         )
-    table(("model", "size", "weights", "context", "", "", "fits", "how"), rows, fold_last=True)
+    cut = [[row[i] for i in shown] for row in rows]
+    table([columns[i] for i in shown], cut, fold_last=True)
 
 
 def _how(one: Offer) -> str:
     """Write how a model fits, or why not, in few words."""
     if one.fits == "yes":
-        return f"{one.place}, {_tokens(one.context)}"
+        context = f", {_tokens(one.context)}" if one.context else ""
+        return f"{one.place}{context}{' (gated)' if one.entry.gated else ''}"
     return one.condition or one.short or one.entry.notes
 
 
 def sets(found: Iterable[Offer]) -> None:
-    """Print the sets of GPUs that hold a model."""
+    """Print the sets of GPUs that hold a model, and which cards are too small."""
+    found = list(found)
     table(
         ("fits", "GPUs", "context", "how"),
-        [(one.fits, one.place, one.context or "", one.reason) for one in found],
+        [(one.fits, one.place, _tokens(one.context), one.reason) for one in found
+         if one.fits != "no"],
         fold_last=True,
+    )  # fmt: skip
+    if small := ", ".join(one.place for one in found if one.fits == "no"):
+        say(f"not on one machine of: {small}")
+
+
+def described(name: str, entry: Model) -> None:
+    """Say what a model is."""
+    active = f" ({entry.active_params_b:g}B active)" if entry.active_params_b else ""
+    facts = (
+        f"{entry.params_b:g}B parameters{active}" if entry.params_b else "",
+        f"{_short(entry.weights_gb)} GB of {entry.precision}" if entry.weights_gb else "",
+        f"{_tokens(entry.context)} tokens" if entry.context else "",
+        f"tools by {entry.tool_parser}" if entry.tool_parser else "no tools",
+        f"thinking by {entry.reasoning_parser}" if entry.reasoning_parser else "",
+        f"vLLM {entry.min_engine} or newer" if entry.min_engine else "",
+        entry.license + (", gated" if entry.gated else ""),
     )
+    say(f"{name}: {', '.join(filter(None, facts))}")
+    for text in (entry.notes, entry.unsure and f"unsure: {entry.unsure}"):
+        if text:
+            say(f"  {text}")
+
+
+def _short(number: float) -> str:
+    """Write a number with three digits, or all of its whole ones."""
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def _wide() -> bool:
+    """Tell whether what we print to has room for long lines."""
+    if not sys.stdout.isatty():
+        return True
+    from rich.console import Console
+
+    return Console().width >= _WIDE
 
 
 def _tokens(count: int | None) -> str:

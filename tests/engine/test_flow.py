@@ -147,7 +147,14 @@ def test_stop_leaves_no_process_and_no_port(stage: Stage) -> None:
 def test_what_the_hub_does_not_give_is_explained(stage: Stage, model: str, line: str) -> None:
     if not stage.hub:
         pytest.skip("only where the hub is ours")
-    result = stage.client.run("models.start", f"--model={model}", "--name=bad")
+    # A model of the user's catalog is not looked up: its download is the first to hear of it.
+    entry = {model: {"weights_gb": 0.3, "context": 2048, "heads": 8, "cache": []}}
+    own = stage.client.state / "models.yaml"
+    own.write_text(json.dumps({"models": entry}))
+    try:
+        result = stage.client.run("models.start", f"--model={model}", "--name=bad")
+    finally:
+        own.unlink()
     assert result.returncode == 1
     assert f"podfab: bad failed: {line}" in result.stderr
     done(stage.client, "models.stop", "--name=bad")

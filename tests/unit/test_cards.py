@@ -25,6 +25,10 @@ def card(name: str, mib: int | None) -> Gpu:
         ("1xH100+2xL4", ["H100", "L4", "L4"]),
         ("2xa100-80GB", ["A100-80GB", "A100-80GB"]),
         ("1xRTX PRO 6000", ["RTX-PRO-6000"]),
+        ("4090", ["RTX-4090"]),
+        ("2xRTX4090", ["RTX-4090", "RTX-4090"]),
+        ("NVIDIA H100 80GB HBM3", ["H100"]),
+        ("1xRTX 6000 Ada", ["RTX-6000-Ada"]),
     ],
 )
 def test_gpus_are_described_as_people_type_them(text: str, names: list[str]) -> None:
@@ -36,11 +40,15 @@ def test_gpus_are_described_as_people_type_them(text: str, names: list[str]) -> 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("2xL40", "did you mean 'L40S'?"),
-        ("2xA100", "which A100? there are A100-40GB and A100-80GB"),
+        ("2xH10", "did you mean 'H100'? a size like 24GB describes any other card"),
+        ("2xA100", "which A100? there are A100-40GB, A100-80GB"),
+        ("1xV100", "no GPU type is called 'V100'; a size like 24GB describes any other card"),
+        ("1xMI300X", "no GPU type is called 'MI300X'; a size like 24GB"),
         ("4xfoo", "a size like 24GB describes any other card"),
         ("0xH100", "is no set of GPUs"),
-        ("1000xH100", "is no set of GPUs"),
+        ("16xH100", "one machine has at most 8 x H100"),
+        ("2xGH200", "one machine has at most 1 x GH200"),
+        ("17x24GB", "one machine has at most 16 x 24GB"),
         ("2x", "no GPU type is called"),
         ("", "is no set of GPUs"),
         ("1xH100+", "is no set of GPUs"),
@@ -73,6 +81,13 @@ def test_an_imagined_card_is_of_its_type_and_class(kind: str) -> None:
         (None, 8, False),
     ],
 )
+def test_a_size_stands_for_the_cards_that_are_sold_with_it() -> None:
+    (gpu,) = imagined("80GB", SHIPPED.gpus)
+    assert (gpu.memory_mib, gpu.capability) == (81559, 9.0)  # H100; an A100 has more memory
+    (odd,) = imagined("20GB", SHIPPED.gpus)
+    assert (odd.memory_mib, odd.capability) == (19073, None)
+
+
 def test_a_class_is_the_least_memory_that_a_card_has(
     mib: int | None, gigabytes: float, ok: bool
 ) -> None:

@@ -165,6 +165,11 @@ def test_every_engine_that_setup_chooses_from_is_there() -> None:
     assert SHIPPED.engines["cpu"].min_driver is None
 
 
+def one_way(config: str) -> str:
+    """A catalog with one model that is served so."""
+    return f"models:\n  me/a:\n    configs:\n      - {config}\n"
+
+
 def test_without_a_file_of_the_users_the_shipped_catalog_holds() -> None:
     assert catalog.load() == SHIPPED
 
@@ -199,7 +204,7 @@ def test_an_engine_of_the_users_can_be_laid_over_ours(state: Path) -> None:
     assert release == SHIPPED.engines["release"].model_copy(update={"version": "0.34.0"})
 
 
-@pytest.mark.parametrize("text", ["", "# mine\n", "models: {}\n"])
+@pytest.mark.parametrize("text", ["", "# mine\n", "models: {}\n", "models:\ngpus:\n"])
 def test_an_empty_file_changes_nothing(state: Path, text: str) -> None:
     (state / "models.yaml").write_text(text)
     assert catalog.load() == SHIPPED
@@ -223,6 +228,34 @@ def test_a_model_can_be_hidden(state: Path) -> None:
         ("engines:\n  release: {vesion: '1'}\n", "did you mean 'version'?"),
         ("models:\n  me/mine: {task: sing}\n", "one of generate, embed, rerank is expected"),
         ("models:\n  me/mine: {task: embed_}\n", "did you mean 'embed'?"),
+        ("models:\n  Qwen/Qwen3-8: {hidden: true}\n", "did you mean 'Qwen/Qwen3-8B'?"),
+        ("models:\n  me/a: {min_engine: 0.10}\n", 'a release in quotes is expected: "0.10.0"'),
+        ("models:\n  me/a: {weights_gb: .inf}\n", "models > me/a > weights_gb: "),
+        ("models:\n  me/a: {weights_gb: true}\n", "weights_gb: a number is expected"),
+        ("models:\n  me/a: [1]\n", "fields are expected, a line for each: name: value"),
+        (one_way("{gpus: 1, gpu_types: []}"), "gpu_types: "),
+        (one_way("{gpus: 0, gpu_types: [H100]}"), "gpus: 0 goes with gpu_types: [cpu]"),
+        (one_way("{gpus: 1, gpu_types: [cpu]}"), "gpus: 0 goes with gpu_types: [cpu]"),
+        (
+            one_way("{gpus: 2, gpu_types: [H100], args: {tensor-parallel-size: 4}}"),
+            "the parallel sizes make 4, gpus is 2",
+        ),
+        (one_way("{gpus: 1, gpu_types: [any], args: {max-model-len: 32k}}"), "is a whole number"),
+        (one_way("{gpus: 1, gpu_types: [any], args: {max-model-len: auto}}"), "is a whole number"),
+        (one_way("{gpus: 1, gpu_types: [any], args: {max_model_len: 0}}"), "is a whole number"),
+        (
+            one_way("{gpus: 1, gpu_types: [any], args: {gpu-memory-utilization: 90%}}"),
+            "'gpu-memory-utilization' is a share like 0.9",
+        ),
+        (
+            one_way("{gpus: 1, gpu_types: [any], args: {gpu-memory-utilization: 1.5}}"),
+            "'gpu-memory-utilization' is a share like 0.9",
+        ),
+        (
+            one_way("{gpus: 1, gpu_types: [any], args: {tool-call-parser: hermes}}"),
+            "'tool-call-parser' does not stand in args: the field tool_parser",
+        ),
+        (one_way("{gpus: 1, gpu_types: [any], args: {x: [1]}}"), "one number, text, true or false"),
         ("models:\n  qwen/qwen3-8b: {context: 4}\n", "did you mean 'Qwen/Qwen3-8B'?"),
         ("models:\n  me/a: {}\n  me/b: {}\n  me/a: {}\n", "line 4: me/a stands here twice"),
         ("models:\n  me/a: {context: 0}\n", "models > me/a > context: "),
@@ -247,7 +280,7 @@ def test_a_model_can_be_hidden(state: Path) -> None:
         ),
         (
             "models:\n  me/a: {configs: [{gpus: 1, gpu_types: [any], args: {api_key: k}}]}\n",
-            "'api_key' is podfab's to set",
+            "'api-key' does not stand in args: it is the file api_key",
         ),
         ("models:\n  me/mine: {context: long}\n", "models > me/mine > context: "),
         ("models:\n  me/mine:\n", "models > me/mine: "),

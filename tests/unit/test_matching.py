@@ -129,10 +129,21 @@ def test_a_number_of_gpus_that_is_asked_for_is_kept_to() -> None:
     assert refused(model(), "8xH100", count=3) == (
         "3 GPUs can not share its 32 attention heads evenly; 1 or 2 or 4 or 8 can"
     )
-    blocks = SHIPPED.models["Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8"]
-    assert refused(blocks, "8xH100", count=4) == (
-        "4 GPUs can not share its 6 quantization blocks of each expert evenly; 1 or 2 can"
-    )
+
+
+def test_experts_that_can_not_be_cut_stay_whole() -> None:
+    coder = SHIPPED.models["Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8"]
+    whole = {"tensor-parallel-size": 4, "enable-expert-parallel": True}
+    assert matched(coder, "8xH100", count=4).config.args == whole
+    cut = {"tensor-parallel-size": 2}
+    assert matched(coder, "8xH100", count=2).config.args == cut
+    step = SHIPPED.models["stepfun-ai/Step-3.5-Flash-FP8"]
+    assert matched(step, "8xH100").config.args["enable-expert-parallel"] is True
+
+
+def test_a_configuration_for_several_gpus_is_spread_by_tensor_parallelism() -> None:
+    said = Configuration(gpus=2, gpu_types=["H100"])
+    assert said.args == {"tensor-parallel-size": 2}
 
 
 def test_a_context_that_is_asked_for_must_fit() -> None:
@@ -198,7 +209,12 @@ def test_a_gpu_that_tells_no_memory_gets_the_model_without_a_sum() -> None:
 
 _names = st.sampled_from(sorted(SHIPPED.models))
 _types = st.sampled_from([*SHIPPED.gpus, "6GB", "12GB", "20GB", "64GB", "120GB"])
-_layouts = st.lists(st.tuples(st.integers(1, 8), _types), min_size=1, max_size=3)
+_layouts = st.lists(st.tuples(st.integers(1, 8), _types), min_size=1, max_size=3).map(
+    lambda layout: [
+        (min(count, SHIPPED.gpus[kind].per_machine if kind in SHIPPED.gpus else 8), kind)
+        for count, kind in layout
+    ]
+)
 _shares = st.one_of(st.none(), st.floats(0.2, 1))
 _contexts = st.one_of(st.none(), st.integers(1, 300_000))
 

@@ -47,6 +47,7 @@ def refused(name: str, gpus: str, **wish: Any) -> str:
         # What is no plain number is for vLLM to judge.
         ({"vllm_args": "--max-model-len 25.6k -tp many --max-model-len auto"}, Want()),
         ({"vllm_args": "--chat-template x"}, Want()),
+        ({"vllm_args": "-tp 0 --gpu-memory-utilization 2"}, Want()),
     ],
 )  # fmt: skip
 def test_what_decides_about_memory_is_read_from_all_flags(wish: dict[str, Any], want: Want) -> None:
