@@ -23,6 +23,10 @@ def look_up(where: Target, engine: str, name: str, known: Catalog) -> tuple[Mode
     from .plan import checkpoint
     from .records.entries import Model
 
+    by_letters = {other.lower(): other for other in known.models}
+    same = by_letters.get(name.lower(), name)
+    if same != name:
+        raise PodfabError(f"{name}: did you mean {same!r}? ids are exact")
     entry = known.models.get(name, Model())
     answer = where.pod.run(lookup(where.pod.root, engine, name, os.environ), timeout=90)
     found = json.loads(answer.strip().rpartition("\n")[2])

@@ -93,9 +93,6 @@ def _asked(c: invoke.Context, pod: str, name: str, known: Catalog) -> Model:
 
     if not (pod or host(c, pods.load()) or pods.load().active):
         advice = "with a pod the hub would be asked; inv models.catalog lists those that are known"
-        others = {other.lower(): other for other in known.models}
-        if same := others.get(name.lower()):
-            advice = f"did you mean {same!r}?"
         raise names.unknown(name, "model of the catalog", known.models, advice)
     where = target(c, pod)
     facts = gather(where.pod, where.record.models_path or "")

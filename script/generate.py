@@ -48,7 +48,8 @@ not have is looked up on the hub from the pod (config.json and the sizes of the 
 downloaded) and placed by arithmetic; its parsers are a guess, and the plan says so.
 
 `inv models.catalog` says of each model `yes`, `no`, or `if`: it would fit, once you have done what
-stands behind it (stop a model, add an engine, let vLLM make the weights FP8).
+stands behind it (stop a model, add an engine, let vLLM make the weights FP8). `untried` marks what
+rests on the sum alone.
 
 ## The sum
 

@@ -14,7 +14,7 @@ from .facts import Facts, JobState, version
 from .hardware import Gpu
 from .matching import Match, Misfit, match
 from .misfit import SIZES
-from .spread import Want
+from .spread import Want, untried
 
 YES, IF, NO = "yes", "if", "no"
 
@@ -41,6 +41,12 @@ class Offer:
     def place(self) -> str:
         """On what it is served."""
         return f"{self.gpus} x {self.gpu}" if self.gpu else "CPU"
+
+    @property
+    def marks(self) -> list[str]:
+        """What one should know before counting on it."""
+        by_sum = self.config is not None and untried(self.config)
+        return [*(["untried"] if by_sum else []), *(["gated"] if self.entry.gated else [])]
 
     def document(self) -> dict[str, Any]:
         """The offer as models.catalog --json prints it."""

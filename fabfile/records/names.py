@@ -29,6 +29,7 @@ def derived(text: str) -> str:
 
 def unknown(name: str, kind: str, known: Iterable[str], advice: str) -> PodfabError:
     """Build the error for a name nobody has, with the nearest one."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else advice
+    letters = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(name.lower(), list(letters), n=1, cutoff=0.5)
+    hint = f"did you mean {letters[near[0]]!r}?" if near else advice
     return PodfabError(f"no {kind} is called {name!r}; {hint}")

@@ -133,7 +133,8 @@ def _how(one: Offer) -> str:
     """Write how a model fits, or why not, in few words."""
     if one.fits == "yes":
         context = f", {_tokens(one.context)}" if one.context else ""
-        return f"{one.place}{context}{' (gated)' if one.entry.gated else ''}"
+        marks = f" ({', '.join(one.marks)})" if one.marks else ""
+        return f"{one.place}{context}{marks}"
     return one.condition or one.short or one.entry.notes
 
 

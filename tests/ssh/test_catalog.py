@@ -68,7 +68,7 @@ def test_what_fits_the_pod_is_told_with_the_way(
     columns = ["model", "size", "weights", "context", "tools", "thinks", "fits", "how"]
     assert shown[0].split() == columns
     assert shown[1] == "gpt-oss"
-    assert shown[3].endswith("yes   2 x NVIDIA L40S, 128k")
+    assert shown[3].endswith("yes   2 x NVIDIA L40S, 128k (untried)")
 
 
 def test_a_pod_that_runs_something_says_what_to_stop(
@@ -165,6 +165,7 @@ def test_a_folder_on_the_pod_is_read_the_same(client: Client, serve: Serve, tmp_
         ("Qwen/Qwen3-8C", "", "not there (the hub answers 401); did you mean 'Qwen/Qwen3-8B'?"),
         ("Qwen/Qwen3-8C", "hf_right", "no model Qwen/Qwen3-8C; did you mean 'Qwen/Qwen3-8B'?"),
         ("gated/one", "", "(the hub answers 403); export HF_TOKEN of an account that may read it"),
+        ("qwen/QWEN3-8b", "", "qwen/QWEN3-8b: did you mean 'Qwen/Qwen3-8B'? ids are exact"),
         ("someone/gguf", "", "has no config.json: it is no checkpoint that vLLM can serve"),
         ("/srv/nothing", "", "there is no folder /srv/nothing on dc1"),
     ],

@@ -41,6 +41,14 @@ def test_what_fits_says_where_with_how_many_tokens_and_why() -> None:
     assert "16384 tokens 2.4" in found.reason
 
 
+def test_what_rests_on_the_sum_alone_or_needs_a_token_is_marked() -> None:
+    on_l4, on_h100 = (Place(imagined(layout, SHIPPED.gpus)) for layout in ("1xL4", "1xH100"))
+    assert on(SMALL, on_l4).marks == ["untried"]
+    assert on("openai/gpt-oss-20b", on_h100).marks == []
+    assert on("meta-llama/Llama-3.1-8B-Instruct", on_h100).marks == ["gated"]
+    assert on("meta-llama/Llama-3.1-8B-Instruct", on_l4).marks == ["untried", "gated"]
+
+
 def test_what_does_not_fit_says_the_sum() -> None:
     found = on(BIG, Place(imagined("1xH100", SHIPPED.gpus)))
     assert found.fits == NO and found.config is None
