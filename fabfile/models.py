@@ -195,6 +195,7 @@ def catalog(
       inv models.catalog --for=openai/gpt-oss-120b
     """
     from .offering import holding, offered
+    from .screen import catalog as show
 
     if for_ and (fits or family or gpu):
         raise UsageError("--for asks about one model; --fits, --family and --gpu do not go with it")
@@ -204,11 +205,11 @@ def catalog(
     if json:
         screen.document([one.document() for one in found])
     elif for_:
-        screen.sets(found)
+        show.sets(found)
     elif not found:
         screen.say("no model of the catalog fits")
     else:
-        screen.offers(found)
+        show.offers(found)
 
 
 def _show_plan(pod: str, plan: LaunchPlan, json: bool) -> None:

@@ -34,12 +34,13 @@ def holding(c: invoke.Context, pod: str, name: str) -> list[Offer]:
     from .plan import fit
     from .plan.offers import smallest
     from .records.entries import Model
+    from .screen.catalog import described
 
     known = catalog.load()
     model = known.models.get(name, Model())
     if not fit.known(model):
         model = _asked(c, pod, name, known)
-    screen.described(name, model)
+    described(name, model)
     return smallest(name, model, known)
 
 

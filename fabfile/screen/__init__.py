@@ -11,9 +11,7 @@ from ..plan.hardware import counted
 
 if TYPE_CHECKING:
     from ..plan.examination import Check
-    from ..plan.offers import Offer
     from ..plan.rows import Row
-    from ..records.entries import Model
 
 STYLES = {
     "ok": "green", "changed": "green", "ready": "green", "done": "green",
@@ -21,7 +19,6 @@ STYLES = {
     "yes": "green", "if": "yellow", "no": "dim",
     "wrong": "red", "failed": "red", "impossible": "red", "unreachable": "red",
 }  # fmt: skip
-_WIDE = 110
 
 
 def document(content: Any) -> None:
@@ -100,94 +97,6 @@ def models(rows: Iterable[Row]) -> None:
     for row in rows:
         if row.cause:
             say(f"{row.name or row.pod}: {plain(row.cause)}" + (f"; {row.fix}" if row.fix else ""))
-
-
-def offers(found: Iterable[Offer]) -> None:
-    """Print the catalog by family, and how each model fits; a narrow terminal gets less of it."""
-    columns = ("model", "size", "weights", "context", "tools", "thinks", "fits", "how")
-    shown = range(8) if _wide() else (0, 6, 7)
-    rows: list[Sequence[Any]] = []
-    family = None
-    for one in found:
-        entry = one.entry
-        if entry.family != family:
-            family = entry.family
-            rows.append((family or "yours", *[""] * 7))
-        rows.append(
-            (
-                f"  {one.model}",
-                f"{entry.params_b:g}B" if entry.params_b else "",
-                f"{_short(entry.weights_gb)} GB" if entry.weights_gb else "",
-                _tokens(entry.context),
-                "yes" if entry.tool_parser else "",
-                "yes" if entry.reasoning_parser else "",
-                one.fits,
-                _how(one),
-            )
-        )
-    cut = [[row[i] for i in shown] for row in rows]
-    table([columns[i] for i in shown], cut, fold_last=True)
-
-
-def _how(one: Offer) -> str:
-    """Write how a model fits, or why not, in few words."""
-    if one.fits == "yes":
-        context = f", {_tokens(one.context)}" if one.context else ""
-        marks = f" ({', '.join(one.marks)})" if one.marks else ""
-        return f"{one.place}{context}{marks}"
-    return one.condition or one.short or one.entry.notes
-
-
-def sets(found: Iterable[Offer]) -> None:
-    """Print the sets of GPUs that hold a model, and which cards are too small."""
-    found = list(found)
-    table(
-        ("fits", "GPUs", "context", "how"),
-        [(one.fits, one.place, _tokens(one.context), one.reason) for one in found
-         if one.fits != "no"],
-        fold_last=True,
-    )  # fmt: skip
-    if small := ", ".join(one.place for one in found if one.fits == "no"):
-        say(f"not on one machine of: {small}")
-
-
-def described(name: str, entry: Model) -> None:
-    """Say what a model is."""
-    active = f" ({entry.active_params_b:g}B active)" if entry.active_params_b else ""
-    facts = (
-        f"{entry.params_b:g}B parameters{active}" if entry.params_b else "",
-        f"{_short(entry.weights_gb)} GB of {entry.precision}" if entry.weights_gb else "",
-        f"{_tokens(entry.context)} tokens" if entry.context else "",
-        f"tools by {entry.tool_parser}" if entry.tool_parser else "no tools",
-        f"thinking by {entry.reasoning_parser}" if entry.reasoning_parser else "",
-        f"vLLM {entry.min_engine} or newer" if entry.min_engine else "",
-        entry.license + (", gated" if entry.gated else ""),
-    )
-    say(f"{name}: {', '.join(filter(None, facts))}")
-    for text in (entry.notes, entry.unsure and f"unsure: {entry.unsure}"):
-        if text:
-            say(f"  {text}")
-
-
-def _short(number: float) -> str:
-    """Write a number with three digits, or all of its whole ones."""
-    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
-
-
-def _wide() -> bool:
-    """Tell whether what we print to has room for long lines."""
-    if not sys.stdout.isatty():
-        return True
-    from rich.console import Console
-
-    return Console().width >= _WIDE
-
-
-def _tokens(count: int | None) -> str:
-    """Write a context as people do: 131072 is 128k."""
-    if not count or count < 1024:
-        return str(count or "")
-    return f"{count // 1024}k" if count < 1024**2 else f"{count // 1024**2}M"
 
 
 def checks(found: Iterable[Check]) -> None:
