@@ -68,6 +68,13 @@ def test_an_imagined_card_is_of_its_type_and_class(kind: str) -> None:
     assert gpu.capability == SHIPPED.gpus[kind].compute_capability
 
 
+def test_a_size_stands_for_the_cards_that_are_sold_with_it() -> None:
+    (gpu,) = imagined("80GB", SHIPPED.gpus)
+    assert (gpu.memory_mib, gpu.capability) == (81559, 9.0)  # H100; an A100 has more memory
+    (odd,) = imagined("20GB", SHIPPED.gpus)
+    assert (odd.memory_mib, odd.capability) == (19073, None)
+
+
 @pytest.mark.parametrize(
     ("mib", "gigabytes", "ok"),
     [
@@ -81,13 +88,6 @@ def test_an_imagined_card_is_of_its_type_and_class(kind: str) -> None:
         (None, 8, False),
     ],
 )
-def test_a_size_stands_for_the_cards_that_are_sold_with_it() -> None:
-    (gpu,) = imagined("80GB", SHIPPED.gpus)
-    assert (gpu.memory_mib, gpu.capability) == (81559, 9.0)  # H100; an A100 has more memory
-    (odd,) = imagined("20GB", SHIPPED.gpus)
-    assert (odd.memory_mib, odd.capability) == (19073, None)
-
-
 def test_a_class_is_the_least_memory_that_a_card_has(
     mib: int | None, gigabytes: float, ok: bool
 ) -> None:
