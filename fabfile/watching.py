@@ -10,7 +10,7 @@ from .plan.phases import Phase, phase_of
 from .remote.jobs import Log, News
 from .screen.steps import Steps
 
-KEPT = 65536  # characters of log in which a failure's cause is looked for
+KEPT = 1_048_576  # characters of log in which a failure's cause is looked for
 
 
 class Watch:
@@ -54,7 +54,7 @@ class Watch:
     def diagnosis(self) -> Diagnosis:
         """Say why the start failed."""
         code = int(self.exit) if self.exit and self.exit.isdigit() else None
-        return diagnose(self._log, code)
+        return diagnose(self._log, code, gone=code is None)
 
     def _enter(self, phase: Phase, steps: Steps) -> None:
         self._leave(steps)

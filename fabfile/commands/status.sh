@@ -22,6 +22,16 @@ ready_ports() {
   done
 }
 
+# What a log says beside its frames of tracebacks, its bars and what went well: eight workers that
+# fail alike write more than can be sent, and the root cause stands before all of it. And what vLLM
+# was given: the advice depends on it.
+telling() {
+  head -c 262144 "$1" 2>/dev/null | grep -aE 'non-default args:|Initializing a V1' | cut -c -4000
+  tail -c 1048576 "$1" 2>/dev/null | tr '\r' '\n' |
+    grep -avE '(INFO|DEBUG|WARNING) [0-9][0-9]-[0-9][0-9] |File ".*", line [0-9]|(^|[])])    |%\|' |
+    tail -c 16384
+}
+
 job_json() {
   run=$1 exit_code='' health='' phase='' tail_text='' number=''
   life=false ready=false stopped=false
@@ -39,7 +49,7 @@ job_json() {
       phase=$(tail -c 262144 "$run/log" 2>/dev/null | grep -aoE "$markers" | tail -n 1)
     fi
   elif ! $stopped && [ "${job#_}" = "$job" ]; then
-    tail_text=$(tail -c 16384 "$run/log" 2>/dev/null)
+    tail_text=$(telling "$run/log")
   fi
   read -r details <"$run/job.json" || details='{}'
   [ -f "$run/number" ] && read -r number <"$run/number"

@@ -1,12 +1,25 @@
-"""Why a start failed: known marks in the log, with what helps.
-
-The texts are vLLM 0.32/0.33's and huggingface_hub 2.4's own.
-"""
+"""Why a model does not serve: the root cause in its log, and what helps, with flag and value."""
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from .causes import CONSEQUENCES, ROOTS, SILENT, Cause
+
+_SHOWN = 300  # characters of a line
+_END = 5  # lines of the log's end, for a failure that is not known
+_ENDINGS = {137: "was killed (KILL)", 143: "was ended (TERM)"}
+_QUIET = re.compile(r"(?:\(\S+ pid=\d+\) )?(?:INFO: |(?:INFO|DEBUG|WARNING) \d\d-\d\d )")
+_FRAME = re.compile(r"(?:^|[])]) {4}|File \".*\", line \d")
+_RAISED = re.compile(r"(?:^|\] |\) )((?:[\w.]+\.)?\w*(?:Error|Exception|Interrupt)(?:: .*|$))")
+_WRAPPER = re.compile(
+    r"See root cause above|EngineDeadError|in a background process|Executor failed\."
+)
+_RUBBISH = re.compile(r"nanobind: |^ - (?:leaked|\.\.\.) |resource_tracker")
 
 
 @dataclass(frozen=True)
@@ -17,118 +30,127 @@ class Diagnosis:
     fix: str | None
     lines: list[str]
 
-
-# (pattern, cause, fix); {1} is the pattern's first group. Matched line by line from the top, so
-# the root cause is met before the errors that wrap it.
-CAUSES = (
-    (r"Address already in use", "the port is in use on the pod", "start it with another --port"),
-    (
-        r"invalid tool call parser: (\S+)",
-        "vLLM knows no tool parser {1}",
-        "correct tool_parser in models.yaml",
-    ),
-    (
-        r"Reasoning parser '(\S+?)' not found|invalid reasoning parser: (\S+)",
-        "vLLM does not know the reasoning parser",
-        "correct reasoning_parser in models.yaml",
-    ),
-    (r"error: unrecognized arguments: (.+)", "vLLM knows no argument {1}", "correct --vllm-args"),
-    (r"error: argument (\S+): (.+)", "vLLM refuses {1}: {2}", "correct --vllm-args"),
-    (
-        r"max_model_len \((\d+)\) is greater than the derived max_model_len \(\S*?=(\d+)",
-        "the context {1} is longer than the model's {2}",
-        "start it with --context={2}",
-    ),
-    (
-        r"estimated maximum model length is (\d+)",
-        "the context does not fit into the memory left for the KV cache",
-        "start it with --context={1}",
-    ),
-    (
-        r"No available memory for the cache blocks",
-        "no memory is left for the KV cache",
-        "more --memory, more --gpus or a smaller model",
-    ),
-    (
-        r"Free memory on device \S+ \(([\d.]+)/[\d.]+ GiB\)",
-        "only {1} GiB of the GPU are free",
-        "stop what else uses it, or give less: --memory=0.5",
-    ),
-    (
-        r"CUDA out of memory|not enough GPU memory",
-        "the model does not fit into the GPU's memory",
-        "more --gpus, a quantized variant, or a smaller model",
-    ),
-    (
-        r"architectures \['(\S+?)'\] are not supported",
-        "this vLLM can not serve {1}",
-        "run setup with a newer --engine",
-    ),
-    (
-        r"model type `(\S+?)` but Transformers does not recognize",
-        "this engine does not know the model type {1}",
-        "run setup with a newer --engine",
-    ),
-    (
-        r"attention heads \((\d+)\) must be divisible by tensor parallel size \((\d+)\)",
-        "{2} GPUs do not divide the model's {1} attention heads",
-        "take another number: --gpus",
-    ),
-    (
-        r"World size \((\d+)\) is larger than the number of available GPUs \((\d+)\)",
-        "{1} GPUs are asked for, {2} are visible",
-        "fewer --gpus",
-    ),
-    (
-        r"Access denied\. Model '(\S+?)' requires approval|trying to access a gated repo",
-        "the model is gated",
-        "ask for access on its page, export HF_TOKEN, and start it again",
-    ),
-    (
-        r"Error: Model '(\S+?)' not found|is not a valid model identifier",
-        "the hub has no such model, or hides it",
-        "check the id; a private one needs HF_TOKEN",
-    ),
-    (
-        r"No space left on device|Not enough free disk space",
-        "the disk is full",
-        "free space, or set the pod up with --models-path on a bigger disk",
-    ),
-    (
-        r"couldn't connect to '(\S+?)'|Local entry not found|Max retries exceeded",
-        "the pod does not reach the hub",
-        "check its network, or name a mirror in HF_ENDPOINT and run setup",
-    ),
-    (
-        r"NVIDIA driver on your system is too old|driver version is insufficient|libcudart\.so",
-        "the driver is too old for this engine",
-        "run setup with --engine=cuda12",
-    ),
-    (r"Failed to infer device type", "vLLM sees no GPU", "check nvidia-smi on the pod"),
-    (
-        r"quantization method (\S+) is not supported for the current GPU",
-        "this GPU can not run {1}",
-        "take another variant of the model",
-    ),
-    (r"Failed to find C compiler", "no C compiler is on the pod", "install build-essential there"),
-    (
-        r"died unexpectedly \(exit code: (-?\d+)\)|EngineCore encountered a fatal error",
-        "the engine died",
-        "look at the log; -9 is mostly the system's own lack of memory",
-    ),
-)
-_ENDINGS = {137: "was killed (KILL)", 143: "was ended (TERM)", None: "is gone"}
+    def document(self) -> dict[str, Any]:
+        """The diagnosis as --json prints it."""
+        return {"cause": self.cause, "fix": self.fix, "lines": self.lines}
 
 
-def diagnose(log: str, exit_code: int | None = None) -> Diagnosis:
-    """Name the first known cause in a log, else show its last lines."""
+def diagnose(log: str, exit_code: int | None = None, gone: bool = False) -> Diagnosis:
+    """Name the root cause in a log; without a known one show what was raised, and its end.
+
+    `gone`: its process has ended without leaving an exit code.
+    """
     lines = [line.rstrip() for line in re.split(r"[\r\n]+", log) if line.strip()]
+    lines = [line for line in lines if not _RUBBISH.search(line)]
+    kept = (line for line in lines if not (_QUIET.match(line) or _FRAME.search(line)))
+    loud = list(dict.fromkeys(kept))
+    if found := _first(ROOTS, loud):
+        return _told(*found, [], log)
+    raised = _raised(loud)
+    if found := _first(CONSEQUENCES, loud):
+        return _told(*found, raised, log)
+    if not raised and (found := _first([SILENT], loud)):
+        return _told(*found, [], log)
+    if gone or exit_code in _ENDINGS:
+        how = _ENDINGS.get(exit_code or 0, "is gone without a trace")
+        fix = "start it again; its log shows what it did last"
+        return Diagnosis(f"its process {how}", fix, _ending(lines))
+    return Diagnosis(None, None, list(dict.fromkeys([*raised, *_ending(lines)])))
+
+
+def _first(causes: Sequence[Cause], lines: Sequence[str]) -> tuple[Cause, re.Match[str]] | None:
+    """Return what is known of the first line that any cause knows."""
     for line in lines:
-        for pattern, cause, fix in CAUSES:
-            if match := re.search(pattern, line):
-                groups = [group or "" for group in (match[0], *match.groups())]
-                return Diagnosis(cause.format(*groups), fix.format(*groups), [line[-300:]])
-    if exit_code in _ENDINGS:
-        fix = "start it again; inv models.logs shows what it did last"
-        return Diagnosis(f"its process {_ENDINGS[exit_code]}", fix, lines[-3:])
-    return Diagnosis(None, None, lines[-3:])
+        for cause in causes:
+            if match := re.search(cause.pattern, line):
+                return cause, match
+    return None
+
+
+def _told(cause: Cause, match: re.Match[str], before: list[str], log: str) -> Diagnosis:
+    words = _Words(match, log)
+    line = match.string
+    if match.end() > _SHOWN:
+        line = line[match.start() :]
+    return Diagnosis(
+        cause.cause.format_map(words), cause.fix.format_map(words), [*before, line[:_SHOWN]]
+    )
+
+
+def _raised(lines: Sequence[str]) -> list[str]:
+    """Return the first exception that does not only wrap another one."""
+    raised = [line for line in lines if _RAISED.search(line) and not _WRAPPER.search(line)]
+    return [line[:_SHOWN] for line in raised[:1]]
+
+
+def _ending(lines: Sequence[str]) -> list[str]:
+    return [line[:_SHOWN] for line in lines[-_END:]]
+
+
+class _Words(dict[str, str]):
+    """What a cause's texts may name: groups of its expression, and what follows from them."""
+
+    def __init__(self, match: re.Match[str], log: str) -> None:
+        groups = match.groupdict(default="")
+        super().__init__({name: groups[name] or groups.get(f"{name}2", "") for name in groups})
+        self.log = log
+
+    def __missing__(self, name: str) -> str:
+        return _COMPUTED[name](self)
+
+    def given(self, argument: str, default: str) -> str:
+        """Return what vLLM says that it was given (its line of non-default args)."""
+        said = re.findall(rf"'{argument}': '?([^',}}]+)", self.log)
+        return said[-1] if said else default
+
+
+def _nearest(words: _Words) -> str:
+    names = re.findall(r"[\w.-]+", words["names"])
+    return next(iter(difflib.get_close_matches(words["asked"], names, 1, 0.3)), "NAME")
+
+
+def _share(words: _Words) -> str:
+    """Return the percentage of the GPU that is free, one point less for what moves."""
+    return str(max(1, int(100 * float(words["free"]) / float(words["total"])) - 1))
+
+
+def _context(words: _Words) -> str:
+    """Advise the longest context that fits, less 2 %: measured memory is never quite the same."""
+    if not words["length"]:
+        return words["more_memory"]
+    longest = int(words["length"])
+    return f"start it with --context={int(longest * 0.98) // 256 * 256 or longest}"
+
+
+def _divisor(words: _Words) -> str:
+    heads, gpus = int(words["heads"]), int(words["gpus"])
+    return str(max(n for n in range(1, gpus + 1) if heads % n == 0))
+
+
+def _more_memory(words: _Words) -> str:
+    """Advise a larger share where it was small, else twice the GPUs."""
+    if "device_config=cpu" in words.log:
+        return (
+            "a larger VLLM_CPU_KVCACHE_SPACE in the model's env in models.yaml, or less --context"
+        )
+    gpus = int(words.given("tensor_parallel_size", "1"))
+    share = float(words.given("gpu_memory_utilization", "0.92"))
+    more = "start it with --memory=92%" if share < 0.85 else f"start it with --gpus={2 * gpus}"
+    return f"{more}, a smaller --context or a quantized variant: inv models.catalog --fits"
+
+
+def _capability(words: _Words) -> str:
+    return f"{int(words['needed']) / 10:.1f}"
+
+
+_COMPUTED: dict[str, Callable[[_Words], str]] = {
+    "nearest": _nearest,
+    "share": _share,
+    "context": _context,
+    "divisor": _divisor,
+    "more_memory": _more_memory,
+    "capability": _capability,
+    "half": lambda words: str(max(1, int(words["asked"]) // 2)),
+    "plain": lambda words: words["flag"].split("/")[-1].lstrip("-"),
+    "model": lambda words: words.given("model_tag", "ID"),
+}

@@ -61,7 +61,7 @@ def _row(pod: str, job: JobState) -> Row:
         started=job.details.get("started"),
     )
     if not job.alive:
-        found = diagnose(job.tail, job.exit)
+        found = diagnose(job.tail, job.exit, gone=job.exit is None)
         cause = found.cause or f"it ended with exit code {job.exit}"
         fix = found.fix or f"read its log: inv models.logs {job.name}"
         return replace(row, status="failed", cause=cause, fix=fix)
