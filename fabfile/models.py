@@ -171,6 +171,34 @@ def logs(
 
 
 @task(
+    name_="the model that failed",
+    log="a log that was saved, instead of one on a pod",
+    pod=cli.POD,
+    json=cli.JSON,
+)
+def diagnose(
+    c: invoke.Context, name: str = "", log: str = "", pod: str = "", json: bool = False
+) -> None:
+    """Say why a model failed, and what helps.
+
+    Examples:
+      inv models.diagnose --name=qwen
+      inv models.diagnose --log=server.log
+    """
+    from .diagnosing import from_file, from_pod
+
+    if bool(name) == bool(log):
+        raise UsageError("which model? --name=NAME, or --log=FILE")
+    if log and pod:
+        raise UsageError("--log is a file on this side; --pod does not go with it")
+    found = from_file(log) if log else from_pod(target(c, pod), name)
+    if json:
+        screen.document(found.document())
+    else:
+        screen.diagnosis(found)
+
+
+@task(
     fits="only those that fit",
     family="only these: a family, or a part of the id",
     gpu="ask for GPUs that one does not have yet: 2xL40S, 1x24GB, 1xH100+2xL4",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..plan.hardware import counted
 
 if TYPE_CHECKING:
+    from ..plan.diagnosis import Diagnosis
     from ..plan.examination import Check
     from ..plan.rows import Row
 
@@ -107,6 +110,20 @@ def checks(found: Iterable[Check]) -> None:
     for check in found:
         if check.fix and check.ok is not True:
             say(f"{check.check}: {plain(check.fix)}")
+
+
+def diagnosis(found: Diagnosis) -> None:
+    """Print a cause, its fix and the lines of the log that tell it."""
+    said = [("cause", found.cause or "not known; the log says last:"), ("fix", found.fix or "")]
+    for word, text in [*said, *(("log", line) for line in found.lines)]:
+        if text:
+            _hanging(f"{word:7}", plain(text))
+
+
+def _hanging(head: str, text: str) -> None:
+    """Print a text behind its head, folded between words in a terminal."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    print(textwrap.fill(text, width, initial_indent=head, subsequent_indent=" " * len(head)))
 
 
 def size(kib: int) -> str:

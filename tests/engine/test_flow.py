@@ -198,6 +198,11 @@ def test_a_failed_start_names_its_cause_and_fix(stage: Stage) -> None:
     result = stage.client.run("models.start", *words, "--vllm-args=--no-such-flag", timeout=300)
     assert result.returncode == 1
     assert "vLLM knows no argument --no-such-flag; correct --vllm-args" in result.stderr
+    found = json.loads(
+        done(stage.client, "models.diagnose", "--name=bad", "--json", f"--pod={stage.pod}")
+    )
+    assert found["cause"] == "vLLM knows no argument --no-such-flag"
+    assert found["lines"] == ["vllm: error: unrecognized arguments: --no-such-flag"]
     row = model_row(stage)
     assert (row["status"], row["fix"]) == ("failed", "correct --vllm-args")
     done(stage.client, "models.stop", "--name=bad", f"--pod={stage.pod}")

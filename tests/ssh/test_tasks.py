@@ -105,10 +105,28 @@ def test_without_waiting_it_goes_on_and_becomes_ready(ready: Client) -> None:
 def test_a_crash_while_starting_is_explained(ready: Client) -> None:
     result = start(ready, "qwen", "--vllm-args=--crash")
     assert result.returncode == 1
-    assert "qwen failed: no memory is left for the KV cache; more --memory" in result.stderr
+    assert "qwen failed: the weights leave no memory for the KV cache; start it" in result.stderr
     (row,) = rows(ready)
     assert (row["status"], row["pid"]) == ("failed", None)
-    assert row["cause"] == "no memory is left for the KV cache"
+    assert row["cause"] == "the weights leave no memory for the KV cache"
+    found = json.loads(ready.run("models.diagnose", "--name=qwen", "--json").stdout)
+    assert (found["cause"], found["fix"]) == (row["cause"], row["fix"])
+    line = "ValueError: No available memory for the cache blocks. Try more."
+    assert found["lines"] == [line]
+    log = ready.home / "saved.log"
+    log.write_text(ready.run("models.logs", "qwen", "--no-follow").stdout)
+    (ready.state / "pods.json").unlink()
+    said = ready.run("models.diagnose", f"--log={log}").stdout
+    assert said == f"cause  {row['cause']}\nfix    {row['fix']}\nlog    {line}\n"
+
+
+def test_what_serves_or_was_stopped_has_not_failed(ready: Client) -> None:
+    start(ready, "qwen")
+    result = ready.run("models.diagnose", "--name=qwen")
+    assert result.returncode == 1 and "qwen runs on dc1, it has not failed" in result.stderr
+    assert ready.run("models.stop", "--name=qwen").returncode == 0
+    result = ready.run("models.diagnose", "--name=qwen")
+    assert result.returncode == 1 and "qwen was stopped on dc1" in result.stderr
 
 
 def test_a_model_that_the_hub_lacks_is_explained(ready: Client) -> None:
