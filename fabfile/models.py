@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,7 @@ def start(
         engine=engine or None,
         vllm_args=vllm_args,
         public=public,
+        token=bool(os.environ.get("HF_TOKEN")),
     )
     where = target(c, pod)
     decided = decide(where, wish, add=not plan)

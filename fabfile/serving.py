@@ -36,7 +36,7 @@ def decide(where: Target, wish: Wish, add: bool) -> LaunchPlan:
     from .remote.facts import gather
 
     known = catalog.load()
-    facts = gather(where.pod, where.record.models_path or "")
+    facts = gather(where.pod, where.record.models_path or "", model=wish.model)
     if wish.engine and wish.engine not in (*facts.links, *facts.engines):
         if not add:
             there = ", ".join(facts.links) or "none"

@@ -6,8 +6,11 @@ from ..plan.hardware import QUERY
 from .shell import in_home, script
 
 
-def gather(root: str, models_path: str = "", mount_target: str = "") -> str:
-    """Write the facts script: POSIX sh that prints one JSON document."""
+def gather(root: str, models_path: str = "", mount_target: str = "", model: str = "") -> str:
+    """Write the facts script: POSIX sh that prints one JSON document.
+
+    `model` is the one whose weights are looked for on the disk.
+    """
     return in_home(root) + script(
         "json.sh",
         "process.sh",
@@ -15,5 +18,6 @@ def gather(root: str, models_path: str = "", mount_target: str = "") -> str:
         "facts.sh",
         models_path=models_path,
         mount_target=mount_target,
+        weights=f"models--{model.replace('/', '--')}" if model else "",
         gpu_query=QUERY,
     )

@@ -1,6 +1,6 @@
 # Everything that setup and start must know about a pod, as one JSON document.
 # Needs: root, models_path (empty: below the root), mount_target (or empty), gpu_query (the columns
-# asked of nvidia-smi). Functions of json.sh, process.sh, status.sh.
+# asked of nvidia-smi), weights (the folder of a model that is looked for, or empty). Functions of json.sh, process.sh, status.sh.
 
 there() { # the folder, or its nearest parent that exists
   folder=$1
@@ -114,6 +114,15 @@ environment_json() { # digests only: the values are secrets
   done <"$root/env"
 }
 
+has_token() {
+  grep -qE '^(export )?HF_TOKEN=.' "$root/env" 2>/dev/null && echo true || echo false
+}
+
+weights_mib() { # what is on the disk of the model that is asked about
+  [ -n "$weights" ] && [ -d "$models_path/hub/$weights" ] &&
+    du -sm "$models_path/hub/$weights" 2>/dev/null | { read -r mib _ && echo "$mib"; }
+}
+
 tools_json() {
   separator=
   for tool in apt-get bash cc curl flock mount.cifs mount.nfs python3 setsid sha256sum sshfs wget; do
@@ -180,6 +189,7 @@ printf '"engines":[%s],"links":{%s},"environment":[%s],"root_writable":%s,' \
   "$(engines_json)" "$(links_json)" "$(environment_json)" "$(writable "$root")"
 printf '"models_path":%s,"models_path_exists":%s,"models_path_writable":%s,' "$(str "$models_path")" \
   "$([ -d "$models_path" ] && echo true || echo false)" "$(writable "$models_path")"
+printf '"token":%s,"weights_mib":%s,' "$(has_token)" "$(num "$(weights_mib)")"
 printf '"ports":%s,"jobs":%s}\n' \
   "$(str "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {print $2}')")" \
   "$(jobs_json)"

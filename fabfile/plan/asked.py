@@ -25,6 +25,7 @@ class Wish:
     engine: str | None = None
     vllm_args: str = ""
     public: bool = False
+    token: bool = False  # the client exports HF_TOKEN
 
     @property
     def want(self) -> Want:

@@ -11,6 +11,7 @@ from .facts import Facts, JobState, version
 from .fit import GB, UTILIZATION, Sum
 from .hardware import Gpu
 from .matching import Match
+from .space import SHM_MIB, shm_warning
 
 _MIB = 1024**2
 
@@ -51,6 +52,15 @@ def newer(needed: str, facts: Facts, engines: Mapping[str, Engine]) -> str:
             elif (recipe.min_driver is not None) == bool(facts.gpus):
                 return f"--engine={name} adds vLLM {recipe.version} beside it"
     return "; ".join(reasons[:1]) or "no engine of the catalog is as new"
+
+
+def shm(facts: Facts, gpus: int) -> list[Check]:
+    """Check that several GPUs can talk through /dev/shm: containers have 64 MiB by default."""
+    if gpus < 2 or facts.shm_mib is None:
+        return []
+    if facts.shm_mib >= SHM_MIB:
+        return [Check("shm", True, f"/dev/shm has {facts.shm_mib} MiB")]
+    return [Check("shm", False, f"{shm_warning(facts)}; or take --gpus=1")]
 
 
 def memory(found: Match, gpus: Sequence[Gpu], share: float, jobs: Sequence[JobState]) -> Check:

@@ -58,7 +58,8 @@ class Facts:
     `now` is the pod's clock in seconds since 1970. `distribution` is like `ubuntu22.04`. `cards`
     are the makers of GPUs on the bus. `modules` of python3 are told only where there is no uv.
     `mounted` is None when no mount was asked for. `kernels` says of an engine whether its GPU
-    kernels were downloaded: `downloaded`, `unavailable`, or nothing.
+    kernels were downloaded: `downloaded`, `unavailable`, or nothing. `token` says whether the pod
+    keeps an HF_TOKEN. `weights_mib` is what is on its disk of the model that was asked about.
     """
 
     user: str
@@ -96,6 +97,8 @@ class Facts:
     models_path_exists: bool
     models_path_writable: bool
     root_writable: bool
+    token: bool
+    weights_mib: int | None
     ports: frozenset[int] = field(default_factory=frozenset)
     jobs: list[JobState] = field(default_factory=list)
 
@@ -146,6 +149,8 @@ def parse_facts(text: str) -> Facts:
         models_path_exists=raw["models_path_exists"],
         models_path_writable=raw["models_path_writable"],
         root_writable=raw["root_writable"],
+        token=raw["token"],
+        weights_mib=raw["weights_mib"],
         ports=frozenset(int(place.rpartition(":")[2], 16) for place in raw["ports"].split()),
         jobs=[JobState(**job) for job in raw["jobs"]],
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import PodfabError
 from ..records.entries import Catalog, Configuration, Model
-from . import arguments, checks, instead
+from . import arguments, checks, download, instead
 from .arguments import Arguments
 from .asked import Wish
 from .checks import Check
@@ -81,6 +81,8 @@ def plan_launch(
             checks.port(port, occupied),
             *checks.engine(model, folder, facts, catalog.engines),
             *checks.context(model, wish.want.context),
+            *download.checks(model, wish.model, facts, wish.token),
+            *checks.shm(facts, len(gpus)),
             *([checks.memory(found, gpus, share, facts.jobs)] if gpus else []),
         ],
         notes=[note for note in (why, found.config.notes, longer, *facts.left_out) if note],

@@ -104,4 +104,6 @@ def _instead(wish: Wish, model: Model, usable: Sequence[Gpu], catalog: Catalog) 
         return f"--vllm-args='{instead.QUANTIZE}' makes it fit"
     known = [f"{c.gpus} x {' or '.join(c.gpu_types)}" for c in model.configs if c.gpus]
     ways_ = f"it is known to run on {'; '.join(known)}; " if known else ""
-    return f"{ways_}--gpus=N --force tries it all the same" if usable else ways_.rstrip("; ")
+    if usable:
+        return f"{ways_}--gpus=N --force tries it all the same"
+    return ways_.rstrip("; ") or f"inv models.catalog --for={wish.model} says what holds it"

@@ -8,9 +8,9 @@ from ..plan.facts import Facts, parse_facts
 from .pod import Pod
 
 
-def gather(pod: Pod, models_path: str = "", mount_target: str = "") -> Facts:
+def gather(pod: Pod, models_path: str = "", mount_target: str = "", model: str = "") -> Facts:
     """Return a pod's facts, in one round trip."""
-    answer = pod.run(commands.gather(pod.root, models_path, mount_target))
+    answer = pod.run(commands.gather(pod.root, models_path, mount_target, model))
     try:
         return parse_facts(answer)
     except (ValueError, KeyError, TypeError) as error:

@@ -204,7 +204,7 @@ def test_a_failed_start_names_its_cause_and_fix(stage: Stage) -> None:
     assert found["cause"] == "vLLM knows no argument --no-such-flag"
     assert found["lines"] == ["vllm: error: unrecognized arguments: --no-such-flag"]
     row = model_row(stage)
-    assert (row["status"], row["fix"]) == ("failed", "correct --vllm-args")
+    assert (row["status"], row["cause"], row["fix"]) == ("failed", found["cause"], found["fix"])
     done(stage.client, "models.stop", "--name=bad", f"--pod={stage.pod}")
     assert model_row(stage) is None
 

@@ -82,3 +82,15 @@ def test_a_log_that_fills_the_disk_does_not_stop_its_job(small: Path, tmp_path: 
     events = list(jobs.follow(pod, "flood"))
     assert (tmp_path / "done").exists()
     assert isinstance(events[-1], jobs.News) and events[-1].what == "exit"
+
+
+def test_weights_that_have_no_room_are_not_begun(ready: Client, small: Path) -> None:
+    pods = json.loads((ready.state / "pods.json").read_text())
+    pods["pods"]["dc1"]["models_path"] = str(small)
+    (ready.state / "pods.json").write_text(json.dumps(pods))
+    words = ["models.start", "--model=org/thing", "--name=big"]
+    result = ready.run(*words)
+    assert result.returncode == 1
+    said = f"podfab: 1.0 of 1 GB are still to be downloaded, 0.0 GB are free in {small}; inv pods.c"
+    assert result.stderr.strip().splitlines()[-1].startswith(said)
+    assert list(small.iterdir()) == [] and json.loads(ready.run("models", "--json").stdout) == []

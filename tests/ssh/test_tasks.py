@@ -135,6 +135,35 @@ def test_a_model_that_the_hub_lacks_is_explained(ready: Client) -> None:
     assert "the hub has no such model, or hides it; check the id" in result.stderr
 
 
+def test_weights_that_are_there_need_neither_room_nor_token(ready: Client, server: Sshd) -> None:
+    entry = "{weights_gb: 0.02, gated: true, context: 4096, heads: 8, cache: []}"
+    (ready.state / "models.yaml").write_text(f"models:\n  org/big: {entry}\n")
+    words = ["models.start", "--model=org/big", "--name=big"]
+    result = ready.run(*words)
+    assert result.returncode == 1 and rows(ready) == []
+    assert "accept its licence at https://huggingface.co/org/big, then export HF" in result.stderr
+    (blobs := server.home / ".pi/models/hub/models--org--big/blobs").mkdir(parents=True)
+    (blobs / "one").write_bytes(b"x" * 20_000_000)
+    plan = json.loads(ready.run(*words, "--plan", "--json").stdout)
+    checks = {check["check"]: (check["ok"], check["detail"]) for check in plan["checks"]}
+    assert checks["gated"] == (True, "its weights are on the pod")
+    assert checks["disk"][0] and checks["disk"][1].startswith("0.0 of 0.02 GB are still")
+
+
+def test_a_token_on_the_pod_or_of_the_client_is_seen(ready: Client, server: Sshd) -> None:
+    entry = "{weights_gb: 0.02, gated: true, context: 4096, heads: 8, cache: []}"
+    (ready.state / "models.yaml").write_text(f"models:\n  org/big: {entry}\n")
+    words = ["models.start", "--model=org/big", "--name=big", "--plan"]
+    assert "no: accept its licence" in ready.run(*words).stdout
+    ready.extra["HF_TOKEN"] = "hf_planted"
+    said = ready.run(*words)
+    assert "ok: HF_TOKEN is there" in said.stdout and "planted" not in said.stdout + said.stderr
+    del ready.extra["HF_TOKEN"]
+    (server.home / ".pi/env").write_text("HF_TOKEN=hf_planted\n")
+    said = ready.run(*words)
+    assert "ok: HF_TOKEN is there" in said.stdout and "planted" not in said.stdout + said.stderr
+
+
 def test_a_crash_after_ready_is_failed_whatever_the_exit_code(ready: Client) -> None:
     started = json.loads(start(ready, "qwen", "--json").stdout)
     os.kill(started["pid"], signal.SIGTERM)

@@ -188,7 +188,7 @@ def test_a_number_of_gpus_tries_what_is_not_known_to_fit() -> None:
     assert len(found.gpus) == 3
     assert values(found, "--tensor-parallel-size") == ["3"]
     assert "not known to work" in found.how
-    (check,) = found.failed
+    (check,) = [check for check in found.failed if check.check == "memory"]
     assert check.detail == "3 GPUs can not share its 8 key-value heads evenly; 1 or 2 or 4 or 8 can"
 
 
@@ -258,6 +258,45 @@ def test_a_gpu_with_less_free_than_vllm_takes_fails_the_check_with_the_arithmeti
     (check,) = plan(Wish("me/mine", "m"), busy, known).failed
     assert check.check == "memory"
     assert "GPU 0 has 21.0 GB free, vLLM takes 92% of it, 77.1 GB" in check.detail
+
+
+GATED = {"weights_gb": 100, "gated": True, "context": 4096, "heads": 8, "cache": []}
+
+
+@pytest.mark.parametrize(
+    ("changes", "token", "failed", "words"),
+    [
+        ({"models_free_mib": 200_000}, True, [], "100.0 of 100 GB are still to be downloaded"),
+        ({"models_free_mib": 90_000}, True, ["disk"], "94.4 GB are free in /root/.pi/models; inv"),
+        ({"models_free_mib": None}, True, [], "HF_TOKEN is there"),
+        ({"models_free_mib": 90_000, "weights_mib": 30_000}, True, [], "68.5 of 100 GB"),
+        ({"models_free_mib": 0, "weights_mib": 94_000}, False, [], "0.0 of 100 GB"),
+        ({"models_free_mib": 200_000}, False, ["gated"], "https://huggingface.co/me/mine, then"),
+        ({"models_free_mib": 200_000, "token": True}, False, [], "HF_TOKEN is there"),
+        ({"models_free_mib": 9, "weights_mib": 9}, False, ["disk", "gated"], "100.0 of 100 GB"),
+    ],
+)
+def test_the_weights_need_room_and_a_gated_model_a_token(
+    changes: dict[str, Any], token: bool, failed: list[str], words: str
+) -> None:
+    found = plan(Wish("me/mine", "m", token=token), pod(**changes), catalog_with(**GATED))
+    assert [check.check for check in found.failed if check.check != "shm"] == failed
+    assert any(words in check.detail for check in found.checks)
+
+
+def test_a_folder_on_the_pod_is_not_downloaded() -> None:
+    known = SHIPPED.model_copy(update={"models": {"/data/mine": Model(**GATED)}})
+    found = plan(Wish("/data/mine", "m"), pod(models_free_mib=1), known)
+    assert not {"disk", "gated"} & {check.check for check in found.checks}
+
+
+@pytest.mark.parametrize(
+    ("shm_mib", "gpus", "ok"),
+    [(64, 2, [False]), (1024, 2, [True]), (None, 2, []), (64, 1, [])],
+)
+def test_several_gpus_need_shared_memory(shm_mib: int | None, gpus: int, ok: list[bool]) -> None:
+    found = plan(Wish("Qwen/Qwen3-8B", "q", gpus=gpus), pod(shm_mib=shm_mib))
+    assert [check.ok for check in found.checks if check.check == "shm"] == ok
 
 
 def test_an_engine_that_is_too_old_for_the_model_fails_the_check() -> None:

@@ -1,0 +1,57 @@
+"""What must hold before the weights are fetched: room for them, and the right to read them."""
+
+from __future__ import annotations
+
+from ..records.entries import Model
+from .checks import Check
+from .facts import Facts
+from .fit import GB
+
+_MIB = 1024**2
+
+
+def checks(model: Model, name: str, facts: Facts, token: bool) -> list[Check]:
+    """Check what a download needs; a folder on the pod needs none.
+
+    `token`: the client exports HF_TOKEN.
+    """
+    if name.startswith("/"):
+        return []
+    return [*_disk(model, facts), *_gated(model, name, facts, token)]
+
+
+def _disk(model: Model, facts: Facts) -> list[Check]:
+    """Check that what is not there yet of the weights has room where it goes."""
+    if not model.weights_gb or facts.models_free_mib is None:
+        return []
+    left = 0.0 if _fetched(model, facts) else model.weights_gb - _gb(facts.weights_mib)
+    free = _gb(facts.models_free_mib)
+    detail = (
+        f"{left:.1f} of {model.weights_gb:g} GB are still to be downloaded, {free:.1f} GB are free "
+        f"in {facts.models_path}"
+    )
+    if left <= free:
+        return [Check("disk", True, detail)]
+    fix = "inv pods.clean frees some, or set the pod up with --models-path on a bigger disk"
+    return [Check("disk", False, f"{detail}; {fix}")]
+
+
+def _gated(model: Model, name: str, facts: Facts, token: bool) -> list[Check]:
+    """Check that a gated model comes with a token, unless its weights are there."""
+    if not model.gated:
+        return []
+    if _fetched(model, facts):
+        return [Check("gated", True, "its weights are on the pod")]
+    if token or facts.token:
+        return [Check("gated", True, "HF_TOKEN is there; the hub says whether it may")]
+    page = f"https://huggingface.co/{name}"
+    return [Check("gated", False, f"accept its licence at {page}, then export HF_TOKEN=hf_...")]
+
+
+def _fetched(model: Model, facts: Facts) -> bool:
+    """Tell whether the weights are on the disk; some entries say what they take in memory."""
+    return _gb(facts.weights_mib) >= 0.9 * (model.weights_gb or 0) > 0
+
+
+def _gb(mib: int | None) -> float:
+    return (mib or 0) * _MIB / GB
