@@ -30,10 +30,10 @@ def from_pod(where: Target, name: str) -> Diagnosis:
     job = known[name]
     if job.alive and job.ready:
         raise PodfabError(f"{name} runs on {where.name}, it has not failed; see: inv models")
-    events = jobs.follow(where.pod, name, until="now", lines=_LINES)
-    log = b"".join(event.data for event in events if isinstance(event, jobs.Log))
     if not job.alive and job.stopped:
         raise PodfabError(f"{name} was stopped on {where.name}, it has not failed")
+    events = jobs.follow(where.pod, name, until="now", lines=_LINES)
+    log = b"".join(event.data for event in events if isinstance(event, jobs.Log))
     gone = not job.alive and job.exit is None
     return diagnose(log.decode("utf-8", "replace"), job.exit, gone)
 

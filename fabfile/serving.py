@@ -184,12 +184,13 @@ def show_log(where: Target, name: str, lines: int, follow: bool, run: str) -> No
 
 def _watch(where: Target, plan: LaunchPlan) -> None:
     """Show the phases of a start until the model answers; it goes on when we leave."""
+    from .plan.facts import weights_folder
     from .plan.phases import PHASES
     from .remote import jobs
     from .watching import Watch
 
     weights = where.record.models_path or f"{where.pod.root}/models"
-    folder = f"{weights}/hub/models--{plan.model.replace('/', '--')}"
+    folder = f"{weights}/hub/{weights_folder(plan.model)}"
     watch = Watch(where.pod.settings.stall_timeout)
     events = jobs.follow(where.pod, plan.name, until="ready", watched=folder, on_lost=screen.say)
     try:

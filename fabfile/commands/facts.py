@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..plan.facts import weights_folder
 from ..plan.hardware import QUERY
 from .shell import in_home, script
 
@@ -18,6 +19,6 @@ def gather(root: str, models_path: str = "", mount_target: str = "", model: str 
         "facts.sh",
         models_path=models_path,
         mount_target=mount_target,
-        weights=f"models--{model.replace('/', '--')}" if model else "",
+        weights=weights_folder(model) if model else "",
         gpu_query=QUERY,
     )

@@ -57,12 +57,12 @@ ROOTS = (
     Cause(
         r"error: unrecognized arguments: (?P<words>.+)",
         "vLLM knows no argument {words}",
-        "correct --vllm-args; `vllm serve --help=all` on the pod lists what this version knows",
+        "correct --vllm-args; bin/vllm serve --help=all in the engine's folder lists what it knows",
     ),
     Cause(
         r"error: argument (?P<flag>\S+): (?P<why>.+)",
         "vLLM refuses {flag}: {why}",
-        "correct --vllm-args; `vllm serve --help={plain}` on the pod explains it",
+        "correct --vllm-args; bin/vllm serve --help={plain} in the engine's folder explains it",
     ),
     # --- context and the KV cache
     Cause(
@@ -256,7 +256,8 @@ ROOTS = (
         r"ModuleNotFoundError: No module named '(?P<asked>[\w.]+)'|Please install "
         r"(?P<asked2>vllm\[\w+\])",
         "the engine lacks {asked}, which this model needs",
-        'install it there: inv pods.run "~/.pi/engines/ENGINE/bin/python -m pip install {asked}"',
+        "install it there: inv pods.shell, then "
+        "PATH=~/.pi/bin:~/.pi/uv/bin:$PATH uv pip install --python ~/.pi/engines/ENGINE '{asked}'",
     ),
     # --- the hub
     Cause(
@@ -387,7 +388,7 @@ ROOTS = (
     Cause(
         r"Could not find nvcc|nvcc: (?:command )?not found|NVCC version must be at least",
         "a kernel is to be compiled, and the pod's CUDA compiler is missing or too old",
-        "inv setup --toolkit=auto installs it",
+        "run setup again with --toolkit=auto: it installs one",
     ),
     Cause(
         r"Illegal instruction",

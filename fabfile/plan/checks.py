@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from ..records.entries import Engine, Model
 from .engine import unfit
 from .facts import Facts, JobState, version
-from .fit import GB, UTILIZATION, Sum
+from .fit import UTILIZATION, Sum, gb
 from .hardware import Gpu
 from .matching import Match
 from .space import SHM_MIB, shm_warning
-
-_MIB = 1024**2
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def memory(found: Match, gpus: Sequence[Gpu], share: float, jobs: Sequence[JobSt
     for gpu in gpus:
         if gpu.free_mib is None or gpu.memory_mib is None:
             continue
-        takes, free = _taken(gpu, share), gpu.free_mib * _MIB / GB
+        takes, free = _taken(gpu, share), gb(gpu.free_mib)
         if takes > free:
             return Check("memory", False, _occupied(gpu, takes, free, share, found.sum, jobs))
     if found.sum:
@@ -93,7 +91,7 @@ def idle(gpu: Gpu, jobs: Sequence[JobState], share: float | None = None) -> bool
         return False
     if gpu.free_mib is None or gpu.memory_mib is None:
         return True
-    return _taken(gpu, share or UTILIZATION) <= gpu.free_mib * _MIB / GB
+    return _taken(gpu, share or UTILIZATION) <= gb(gpu.free_mib)
 
 
 def holders(gpus: Sequence[Gpu], jobs: Sequence[JobState]) -> list[str]:
@@ -103,7 +101,7 @@ def holders(gpus: Sequence[Gpu], jobs: Sequence[JobState]) -> list[str]:
 
 
 def _taken(gpu: Gpu, share: float) -> float:
-    return (gpu.memory_mib or 0) * 0.98 * share * _MIB / GB
+    return gb(gpu.memory_mib) * 0.98 * share
 
 
 def _occupied(

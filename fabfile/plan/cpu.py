@@ -36,7 +36,7 @@ def on_cpu(model: Model, memory_mib: int | None, want: Want) -> Match | Misfit:
     weights = model.weights_gb or 0
     cache_gb = float(config.env.get("VLLM_CPU_KVCACHE_SPACE", 4)) * 1024**3 / GB
     needed = weights + cache_gb + _ALONE_GB
-    here = memory_mib * 1024**2 / GB if memory_mib else None
+    here = fit.gb(memory_mib)
     if here and needed > here:
         return Misfit(
             f"weights {weights:g} + cache {cache_gb:.1f} + the server {_ALONE_GB:g} = "

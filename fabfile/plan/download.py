@@ -5,9 +5,7 @@ from __future__ import annotations
 from ..records.entries import Model
 from .checks import Check
 from .facts import Facts
-from .fit import GB
-
-_MIB = 1024**2
+from .fit import gb
 
 
 def checks(model: Model, name: str, facts: Facts, token: bool) -> list[Check]:
@@ -24,8 +22,8 @@ def _disk(model: Model, facts: Facts) -> list[Check]:
     """Check that what is not there yet of the weights has room where it goes."""
     if not model.weights_gb or facts.models_free_mib is None:
         return []
-    left = 0.0 if _fetched(model, facts) else model.weights_gb - _gb(facts.weights_mib)
-    free = _gb(facts.models_free_mib)
+    left = 0.0 if _fetched(model, facts) else model.weights_gb - gb(facts.weights_mib)
+    free = gb(facts.models_free_mib)
     detail = (
         f"{left:.1f} of {model.weights_gb:g} GB are still to be downloaded, {free:.1f} GB are free "
         f"in {facts.models_path}"
@@ -50,8 +48,4 @@ def _gated(model: Model, name: str, facts: Facts, token: bool) -> list[Check]:
 
 def _fetched(model: Model, facts: Facts) -> bool:
     """Tell whether the weights are on the disk; some entries say what they take in memory."""
-    return _gb(facts.weights_mib) >= 0.9 * (model.weights_gb or 0) > 0
-
-
-def _gb(mib: int | None) -> float:
-    return (mib or 0) * _MIB / GB
+    return gb(facts.weights_mib) >= 0.9 * (model.weights_gb or 0) > 0

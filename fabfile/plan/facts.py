@@ -161,6 +161,11 @@ def parse_jobs(text: str) -> list[JobState]:
     return [JobState(**job) for job in json.loads(text, strict=False)]
 
 
+def weights_folder(model: str) -> str:
+    """Return the folder below hub/ that huggingface_hub keeps a model in."""
+    return f"models--{model.replace('/', '--')}"
+
+
 def version(text: str) -> tuple[int, ...]:
     """Return the leading numbers of a version for comparing: `2.28` is (2, 28)."""
     numbers = []

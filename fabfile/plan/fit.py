@@ -97,6 +97,11 @@ class Sum:
         )
 
 
+def gb(mib: int | None) -> float:
+    """Return in GB what nvidia-smi, df and /proc tell in MiB; unknown is 0."""
+    return (mib or 0) * 1024**2 / GB
+
+
 def known(model: Model) -> bool:
     """Tell whether enough is known of a model for a sum."""
     return model.weights_gb is not None and model.cache is not None

@@ -39,7 +39,7 @@ def card(
 
     Published logs: an L40S of 46068 MiB is 44.4 GiB to PyTorch, an H100 of 81559 MiB 79.2.
     """
-    memory = (gpu.memory_mib or 0) * 1024**2 / fit.GB * 0.98
+    memory = fit.gb(gpu.memory_mib) * 0.98
     return Card(memory, share or fit.UTILIZATION, batched or _batched(gpu), untried)
 
 

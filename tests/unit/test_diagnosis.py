@@ -118,9 +118,10 @@ FAILURES = {
     "KeyError: 'layers.0.mlp.gate.bias'": ("hold layers.0.mlp.gate.bias", "--engine"),
     "ValueError: Couldn't instantiate the backend tokenizer from one of:": (
         "tokenizer", "--tokenizer ID"),
-    "ModuleNotFoundError: No module named 'blobfile'": ("lacks blobfile", "pip install blobfile"),
+    "ModuleNotFoundError: No module named 'blobfile'": (
+        "lacks blobfile", "uv pip install --python ~/.pi/engines/ENGINE 'blobfile'"),
     "ImportError: Please install vllm[audio] for audio support": (
-        "lacks vllm[audio]", "pip install vllm[audio]"),
+        "lacks vllm[audio]", "ENGINE 'vllm[audio]'"),
     "OSError: You are trying to access a gated repo.": ("gated", "HF_TOKEN"),
     "Error: Access denied. Model 'org/x' requires approval.": ("gated", "HF_TOKEN"),
     "Invalid user token.": ("does not accept the token", "HF_TOKEN"),
@@ -168,7 +169,7 @@ FAILURES = {
     "/tmp/tmpx/main.c:6:10: fatal error: Python.h: No such file or directory": (
         "headers of Python", "python3-dev"),
     "RuntimeError: Could not find nvcc and default cuda_home='/usr/local/cuda' doesn't exist": (
-        "CUDA compiler", "inv setup --toolkit=auto"),
+        "CUDA compiler", "--toolkit=auto"),
     "/root/.pi/jobs/x/current/run.sh: line 60: 77 Illegal instruction": ("instruction", "AVX2"),
     "RuntimeError: [enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate "
     "memory: you tried to allocate 42949672960 bytes.": ("main memory is full", "more"),
