@@ -65,6 +65,8 @@ def memory(found: Match, gpus: Sequence[Gpu], share: float, jobs: Sequence[JobSt
     """Check that the model fits, and that what vLLM takes of each GPU is free now."""
     if found.problem:
         return Check("memory", False, found.problem)
+    if others := starting(gpus, jobs):
+        return Check("memory", False, _too_early(others[0]))
     for gpu in gpus:
         if gpu.free_mib is None or gpu.memory_mib is None:
             continue
@@ -98,6 +100,19 @@ def holders(gpus: Sequence[Gpu], jobs: Sequence[JobState]) -> list[str]:
     """Return the names of the models that run on these GPUs."""
     ids = {gpu.id for gpu in gpus}
     return [job.name for job in jobs if job.alive and ids & set(job.details.get("gpus") or [])]
+
+
+def starting(gpus: Sequence[Gpu], jobs: Sequence[JobState]) -> list[str]:
+    """Return the names of the models on these GPUs that are not ready: they have yet to take."""
+    unready = [job for job in jobs if not job.ready]
+    return holders(gpus, unready)
+
+
+def _too_early(other: str) -> str:
+    return (
+        f"{other} is still starting there, and two that start at once on one GPU miscount its "
+        "memory; wait until it is ready, or take other --gpus"
+    )
 
 
 def _taken(gpu: Gpu, share: float) -> float:

@@ -139,7 +139,7 @@ def _fitted(
     """Return the match if it holds, with its context written out where memory cuts it."""
     found = sum_for(model, config, group[0], want)
     if found is None:
-        whole = config.gpus * card(group[0]).budget_gb
+        whole = config.gpus * card(group[0], want.share).budget_gb
         fits = group[0].memory_mib is None or (model.weights_gb or 0) <= whole
         return Match(config, group, how) if fits else None
     if want.context:

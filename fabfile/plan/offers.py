@@ -14,6 +14,7 @@ from .facts import Facts, JobState, version
 from .hardware import Gpu
 from .matching import Match, Misfit, match
 from .misfit import SIZES
+from .sharing import shared
 from .spread import Want, untried
 
 YES, IF, NO = "yes", "if", "no"
@@ -104,6 +105,8 @@ def offer(name: str, model: Model, types: Mapping[str, GpuType], place: Place) -
         found = on_cpu(model, place.memory_mib, Want())
     elif idle:
         found = match(model, idle, types, Want())
+    if isinstance(found, Misfit):
+        found = shared(model, place.gpus, place.jobs, types, Want()) or found
     if isinstance(found, Misfit) and place.gpus:
         found = match(model, place.gpus, types, Want())
         condition = _freed(place)

@@ -24,7 +24,8 @@ def place(gpus: Sequence[Gpu], jobs: Iterable[JobState], wish: int | list[int]) 
     if wish > len(gpus):
         raise PodfabError(f"{wish} GPUs are wanted, this pod has {len(gpus)}")
     used = Counter(id_ for job in jobs if job.alive for id_ in job.details.get("gpus") or [])
-    ranked = sorted(gpus, key=lambda gpu: (used[gpu.id], -(gpu.free_mib or 0), gpu.id))
+    # A few MiB more or less are no difference: equals take turns by their number.
+    ranked = sorted(gpus, key=lambda gpu: (used[gpu.id], -((gpu.free_mib or -1) // 1024), gpu.id))
     return sorted(ranked[:wish], key=lambda gpu: gpu.id)
 
 

@@ -14,6 +14,7 @@ from .facts import Facts, version
 from .hardware import Gpu, counted
 from .matching import Match, Misfit, match, named
 from .placement import place
+from .sharing import shared
 from .spread import Want, plain, sum_for
 
 
@@ -55,7 +56,7 @@ def needs_gpus(folder: str, engines: Mapping[str, Engine]) -> bool:
 def choose(
     wish: Wish, model: Model, facts: Facts, usable: Sequence[Gpu], catalog: Catalog
 ) -> Match:
-    """Return how a model is served on a pod: on idle GPUs if it can be, else on any.
+    """Return how a model is served on a pod: on idle GPUs if it can be, else in what is free.
 
     Raises PodfabError with the sum and what would do instead, when it can not be.
     """
@@ -71,6 +72,8 @@ def choose(
     else:
         idle = [gpu for gpu in usable if checks.idle(gpu, facts.jobs, want.share)]
         found = match(model, idle, catalog.gpus, want) if idle else Misfit("")
+        if isinstance(found, Misfit) and want.share is None:
+            found = shared(model, usable, facts.jobs, catalog.gpus, want) or found
         if isinstance(found, Misfit):
             found = match(model, usable, catalog.gpus, want)
     if isinstance(found, Match):

@@ -76,7 +76,7 @@ def test_a_pod_that_runs_something_says_what_to_stop(
 ) -> None:
     remember(client, dc1=pod(serve, tmp_path, "1x-h100"))
     try:
-        assert start(client, "busy").returncode == 0
+        assert start(client, "busy", "--no-wait", "--vllm-args=--never-ready").returncode == 0
         found = offers(client, "--family=Qwen3-8B")["Qwen/Qwen3-8B"]
         assert (found["fits"], found["if"]) == (False, "stop busy")
         assert "if    stop busy" in client.run("models.catalog", "--family=Qwen3-8B").stdout

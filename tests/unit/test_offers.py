@@ -70,7 +70,8 @@ def test_a_model_that_is_just_starting_holds_its_gpu_already() -> None:
 
 
 def test_what_is_not_ours_must_be_freed_too() -> None:
-    taken = on(SMALL, pod("1xH100", used={0: 0.3}))
+    assert on(SMALL, pod("1xH100", used={0: 0.3})).fits == YES, "the rest is enough"
+    taken = on(SMALL, pod("1xH100", used={0: 0.1}))
     assert taken.condition == "free the GPUs: something that is not podfab's uses them"
 
 
@@ -138,7 +139,7 @@ def test_the_json_has_the_fields_that_scripts_rely_on() -> None:
     assert (refused["fits"], refused["config"], refused["if"]) == (False, None, None)
     unasked = Offer(SMALL, SHIPPED.models[SMALL]).document()
     assert unasked["fits"] is None
-    waiting = on(SMALL, pod("1xH100", used={0: 0.3})).document()
+    waiting = on(SMALL, pod("1xH100", used={0: 0.1})).document()
     assert waiting["fits"] is False and waiting["if"]
 
 

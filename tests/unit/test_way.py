@@ -121,11 +121,11 @@ def busy(free_mib: int, *jobs: dict[str, Any]) -> Facts:
 
 
 def test_a_gpu_that_is_taken_says_what_to_stop_or_how_to_share_it() -> None:
-    facts = busy(30_000, raw_job("other"))
-    wish = Wish("Qwen/Qwen3-8B", "m", port=9000)
+    facts = busy(30_000, raw_job("other", ready=True))
+    wish = Wish("Qwen/Qwen3-8B", "m", port=9000, memory=0.5)
     (check,) = plan_launch(wish, facts, SHIPPED, "release").failed
     assert check.detail == (
-        "GPU 0 has 31.5 GB free, vLLM takes 92% of it, 77.1 GB; inv models.stop --name=other "
+        "GPU 0 has 31.5 GB free, vLLM takes 50% of it, 41.9 GB; inv models.stop --name=other "
         "frees it, or share it: --memory=36%"
     )
     shared = plan_launch(Wish("Qwen/Qwen3-8B", "m", memory=0.36), facts, SHIPPED, "release")
