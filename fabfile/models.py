@@ -26,11 +26,12 @@ def list_(c: invoke.Context, pod: str = "", all: bool = False, json: bool = Fals
       inv models
       inv models --all --json
     """
-    from .serving import list_pods
+    from .listing import list_pods
+    from .screen import listing
 
     known = pods.load()
     where = list(known.pods) if all else [target(c, pod).name]
-    found = list_pods(known, where)
+    found = listing.collected(where, list_pods(known, where), show=not json)
     lost = found[0].cause if not all and found and found[0].name is None else None
     if json:
         screen.document([row.document() for row in found])
@@ -39,7 +40,7 @@ def list_(c: invoke.Context, pod: str = "", all: bool = False, json: bool = Fals
     elif not found:
         screen.say("no model runs; start one: inv models.start --model=Qwen/Qwen3-8B --name=qwen")
     else:
-        screen.models(found)
+        listing.models(found)
     if lost:
         raise PodfabError(lost)
 
@@ -85,7 +86,7 @@ def start(
     """
     from .plan import numbers
     from .plan.asked import Wish
-    from .serving import decide, launch
+    from .serving import decide, launch, refuse_failed
 
     if not model:
         raise UsageError("which model? inv models.start --model=Qwen/Qwen3-8B")
@@ -105,11 +106,10 @@ def start(
     decided = decide(where, wish, add=not plan)
     if plan:
         _show_plan(where.name, decided, json)
-    if decided.failed and not force:
-        raise PodfabError("; ".join(check.detail for check in decided.failed))
+    refuse_failed(decided, force)
     if plan:
         return
-    row = launch(where, decided, wait=not no_wait)
+    row = launch(where, wish, decided, force, wait=not no_wait)
     if json:
         screen.document(row.document())
     else:
@@ -120,26 +120,57 @@ def start(
 def stop(
     c: invoke.Context, name: str = "", all: bool = False, pod: str = "", json: bool = False
 ) -> None:
-    """Stop a model and prove that its processes are gone.
+    """Stop a model and prove that its processes and its GPU memory are gone.
 
     Examples:
       inv models.stop --name=qwen
       inv models.stop --all
     """
-    from .serving import running, stop_model
+    from .stopping import stop_all, stop_model
 
     if bool(name) == all:
         raise UsageError("which model? --name=NAME, or --all")
     where = target(c, pod)
-    chosen = running(where) if all else [name]
-    for each in chosen:
-        screen.say(f"stopping {each} ...")
-        stop_model(where, each)
-        screen.say(f"{each} is stopped: no process of it is left on {where.name}")
+    if all:
+        stopped = stop_all(where)
+    else:
+        stop_model(where, name)
+        stopped = [name]
     if json:
-        screen.document([{"pod": where.name, "name": each, "stopped": True} for each in chosen])
-    elif not chosen:
+        screen.document([{"pod": where.name, "name": each, "stopped": True} for each in stopped])
+    elif not stopped:
         screen.say(f"no model runs on {where.name}")
+
+
+@task(name_="the model", pod=cli.POD)
+def restart(c: invoke.Context, name: str, pod: str = "") -> None:
+    """Stop a model and start it again as it was; also one that failed or was stopped.
+
+    Example: inv models.restart qwen
+    """
+    from .serving import restart as start_again
+
+    screen.connection(start_again(target(c, pod), name))
+
+
+@task(model="its id on Hugging Face", pod=cli.POD, json=cli.JSON)
+def download(c: invoke.Context, model: str = "", pod: str = "", json: bool = False) -> None:
+    """Fetch a model's weights to the pod, and start nothing.
+
+    Example: inv models.download --model=Qwen/Qwen3-8B
+    """
+    from .fetching import download as fetch
+
+    if not model:
+        raise UsageError("which model? inv models.download --model=Qwen/Qwen3-8B")
+    if model.startswith("/"):
+        raise UsageError(f"{model} is a folder on the pod: there is nothing to download")
+    where = target(c, pod)
+    fetched = fetch(where, model)
+    if json:
+        screen.document(fetched)
+    else:
+        screen.say(f"{model} is on {where.name}, in {fetched['folder']}")
 
 
 @task(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import screen
 from .errors import PodfabError, Unreachable
+from .listing import recorded
 from .records import pods
 from .screen.steps import Steps
 
@@ -175,7 +176,6 @@ def record(name: str, ssh: str, facts: Facts, plan: SetupPlan) -> None:
 
 def described(ssh: str, facts: Facts, engine: str, mount: str | None) -> pods.Pod:
     """Return the record of a pod as its facts tell it, with what runs there, whoever began it."""
-    serving = [job for job in facts.jobs if job.alive and job.details.get("kind") == "serve"]
     return pods.Pod(
         ssh=ssh,
         root=facts.root,
@@ -184,15 +184,5 @@ def described(ssh: str, facts: Facts, engine: str, mount: str | None) -> pods.Po
         models_path=facts.models_path,
         mount=mount,
         gpus=[pods.Gpu(gpu.id, gpu.name, gpu.memory_mib) for gpu in facts.gpus],
-        models={
-            job.name: pods.Served(
-                model=job.details["model"],
-                port=job.details.get("port"),
-                gpus=job.details.get("gpus") or [],
-                pid=job.pid,
-                started=job.details.get("started"),
-            )
-            for job in serving
-            if job.details.get("model")
-        },
+        models=recorded(facts.jobs),
     )

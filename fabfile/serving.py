@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from . import screen
 from .errors import PodfabError
-from .records import names, pods
+from .listing import remember, row_of, served
 from .screen.log import LogView
-from .screen.steps import Steps
-from .target import Target, reach
+from .stopping import stop_model
+from .target import Target
 
 if TYPE_CHECKING:
     from .plan.asked import Wish
     from .plan.facts import Facts
     from .plan.launch import LaunchPlan
     from .plan.rows import Row
+    from .remote.jobs import Started
+
+_TRIES = 40  # how often a start is planned anew because another one was quicker
 
 
 def decide(where: Target, wish: Wish, add: bool) -> LaunchPlan:
@@ -70,104 +71,88 @@ def _engine_added(where: Target, engine: str) -> tuple[Facts, str]:
     return facts, plan.engine.folder
 
 
-def launch(where: Target, plan: LaunchPlan, wait: bool) -> Row:
+def launch(where: Target, wish: Wish, plan: LaunchPlan, force: bool, wait: bool) -> Row:
     """Start a planned model and watch it until it is ready.
 
-    Raises PodfabError with cause and fix when it fails.
+    Another podfab may have taken the port or the GPUs meanwhile: then it is planned anew. Raises
+    PodfabError with cause and fix when it fails.
     """
-    from .commands.serve import serve
-    from .records.keys import api_key
-    from .remote import jobs
+    from .remote.jobs import Taken
 
-    if "0.0.0.0" in plan.args:
+    if wish.public:
         screen.say(
             "warning: --public opens the port to everyone who reaches the pod; vLLM's key guards "
             "only /v1, and /invocations answers without one"
         )
+    for tries in range(_TRIES, 0, -1):
+        try:
+            begun = _begin(where, plan, force)
+            break
+        except Taken:
+            if tries == 1:
+                raise
+            plan = decide(where, wish, add=False)
+            refuse_failed(plan, force)
     for note in plan.notes:
         screen.say(f"note: {note}")
-    passed = {
-        name: value for name in ("HF_TOKEN", "HF_ENDPOINT") if (value := os.environ.get(name))
-    }
-    started = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
-    job = serve(where.pod.root, plan, {**passed, "VLLM_API_KEY": api_key()}, started)
-    begun = jobs.start(where.pod, job, screen.say)
-    if begun.joined:
-        raise PodfabError(
-            f"{plan.name} runs already on {where.name} ({begun.details.get('model')}); "
-            f"inv models.stop --name={plan.name}, or take another --name"
-        )
-    served = pods.Served(plan.model, plan.port, plan.gpus, begun.pid, started)
-    with pods.edit() as known:
-        known.get(where.name).models[plan.name] = served
+    remember(where, plan.name, begun)
     if wait:
-        _watch(where, plan)
+        _watch(where, plan.name, begun.run)
     return row_of(where, plan.name)
 
 
-def row_of(where: Target, name: str) -> Row:
-    """Return a model's row, live from the pod.
+def refuse_failed(plan: LaunchPlan, force: bool) -> None:
+    """Raise PodfabError with what speaks against a start, unless it is forced."""
+    if plan.failed and not force:
+        raise PodfabError("; ".join(check.detail for check in plan.failed))
 
-    Raises PodfabError for a name that does not run there, with the nearest one.
-    """
-    found = {row.name: row for row in list_live(where.name, where.record)}
-    if name not in found:
-        raise names.unknown(
-            name,
-            "model that runs",
-            [row for row in found if row],
-            f"inv models lists {where.name}'s",
+
+def _begin(where: Target, plan: LaunchPlan, force: bool) -> Started:
+    from .commands.serve import serve
+    from .records.keys import api_key
+    from .remote import jobs
+
+    secrets = {**hub_variables(), "VLLM_API_KEY": api_key()}
+    begun = jobs.start(
+        where.pod, serve(where.pod.root, plan, secrets, jobs.who(), force), screen.say
+    )
+    if begun.joined:
+        what = f"{begun.details.get('model')}{jobs.by(begun.details)}"
+        raise PodfabError(
+            f"{plan.name} runs already on {where.name}: {what}; "
+            f"inv models.stop --name={plan.name}, or take another --name"
         )
-    return found[name]
+    return begun
 
 
-def list_live(name: str, record: pods.Pod) -> list[Row]:
-    """Return the rows of a pod's models, in one round trip."""
-    from .plan.phases import MARKERS
-    from .plan.rows import rows
+def restart(where: Target, name: str) -> Row:
+    """Stop a model and start it again with the plan and the key that it had, also a failed one.
+
+    Raises PodfabError when another has taken its port or a GPU meanwhile.
+    """
+    from .commands.serve import again
     from .remote import jobs
 
-    return rows(name, jobs.status(reach(name, record.ssh, record.root), MARKERS))
+    states = jobs.status(where.pod)
+    job = served(where, name, states)
+    if not job.stopped:
+        stop_model(where, name)
+    begun = jobs.start(where.pod, again(job, states, jobs.who()), screen.say)
+    remember(where, name, begun)
+    _watch(where, name, begun.run)
+    return row_of(where, name)
 
 
-def list_pods(known: pods.Pods, where: list[str]) -> list[Row]:
-    """Return the rows of several pods, asked at once; one that does not answer is a row too."""
-    from .plan.rows import unreachable
-
-    def ask(name: str) -> list[Row]:
-        try:
-            return list_live(name, known.get(name))
-        except PodfabError as error:
-            return [unreachable(name, error.text)]
-
-    with ThreadPoolExecutor(max_workers=max(1, min(32, len(where)))) as pool:
-        return [row for found in pool.map(ask, where) for row in found]
-
-
-def running(where: Target) -> list[str]:
-    """Return the names of all models that run or failed on a pod."""
-    return [row.name for row in list_live(where.name, where.record) if row.name]
-
-
-def stop_model(where: Target, name: str) -> None:
-    """Stop a model, prove that nothing of it is left, and forget it."""
-    from .remote import jobs
-
-    if name not in where.record.models:
-        row_of(where, name)
-    jobs.stop(where.pod, name)
-    with pods.edit() as known:
-        if where.name in known.pods:
-            known.pods[where.name].models.pop(name, None)
+def hub_variables() -> dict[str, str]:
+    """Return the variables of this side that a download on the pod needs."""
+    return {name: value for name in ("HF_TOKEN", "HF_ENDPOINT") if (value := os.environ.get(name))}
 
 
 def show_log(where: Target, name: str, lines: int, follow: bool, run: str) -> None:
     """Print a run's log to stdout; Ctrl-C ends the following only."""
     from .remote import jobs
 
-    if name not in (known := {job.name for job in jobs.status(where.pod)}):
-        advice = f"inv models lists {where.name}'s"
-        raise names.unknown(name, "model", sorted(known), advice)
+    served(where, name, jobs.status(where.pod))
     view = LogView()
     number = jobs.run_number(where.pod, name, run)
     until = "exit" if follow else "now"
@@ -182,30 +167,16 @@ def show_log(where: Target, name: str, lines: int, follow: bool, run: str) -> No
         screen.say(f"\n{name} goes on; to stop it: inv models.stop --name={name}")
 
 
-def _watch(where: Target, plan: LaunchPlan) -> None:
-    """Show the phases of a start until the model answers; it goes on when we leave."""
-    from .plan.facts import weights_folder
-    from .plan.phases import PHASES
+def _watch(where: Target, name: str, run: str) -> None:
+    """Show a start until the model answers; it goes on when we leave."""
     from .remote import jobs
-    from .watching import Watch
+    from .watching import watch
 
-    weights = where.record.models_path or f"{where.pod.root}/models"
-    folder = f"{weights}/hub/{weights_folder(plan.model)}"
-    watch = Watch(where.pod.settings.stall_timeout)
-    events = jobs.follow(where.pod, plan.name, until="ready", watched=folder, on_lost=screen.say)
+    events = jobs.follow(where.pod, name, run, until="ready", on_lost=screen.say)
     try:
-        with Steps(width=max(len(phase.name) for phase in PHASES)) as steps:
-            for event in events:
-                watch.see(event, steps)
+        watch(events, name, where.pod.settings.stall_timeout)
     except KeyboardInterrupt:
         screen.say(
-            f"{plan.name} goes on starting; see: inv models; "
-            f"to stop it: inv models.stop --name={plan.name}"
+            f"{name} goes on starting; see: inv models; to stop it: inv models.stop --name={name}"
         )
         raise
-    if watch.exit is not None:
-        found = watch.diagnosis()
-        lines = "".join(f"\n  {screen.plain(line)}" for line in found.lines)
-        cause = found.cause or f"it ended with exit code {watch.exit}"
-        fix = found.fix or f"read its log: inv models.logs {plan.name}"
-        raise PodfabError(f"{plan.name} failed: {cause}; {fix}{lines}")

@@ -1,54 +1,88 @@
-"""A start, watched: the log's phases become steps, silence becomes an error."""
+"""A start or a download, watched: the log's phases become steps, silence becomes an error."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
+from . import screen
 from .errors import PodfabError
 from .plan.diagnosis import Diagnosis, diagnose
-from .plan.phases import Phase, phase_of
+from .plan.phases import PHASES, Phase, phase_of
+from .plan.progress import DownloadProgress, bar
 from .remote.jobs import Log, News
 from .screen.steps import Steps
 
 KEPT = 1_048_576  # characters of log in which a failure's cause is looked for
 
 
-class Watch:
-    """Follows the events of one start. `exit` is the job's exit code once it has failed."""
+def watch(
+    events: Iterable[Log | News], name: str, stall_timeout: int, good_exit: str | None = None
+) -> None:
+    """Show the phases of a start until it is ready, or of a download until it has ended.
 
-    def __init__(self, stall_timeout: int) -> None:
+    `good_exit` is the exit code that is no failure: a server has none. Raises PodfabError with
+    cause and fix when it fails, or when nothing moves for too long.
+    """
+    watched = Watch(stall_timeout, good_exit)
+    with Steps(width=max(len(phase.name) for phase in PHASES)) as steps:
+        for event in events:
+            watched.see(event, steps)
+    if not watched.failed:
+        return
+    found = watched.diagnosis()
+    lines = "".join(f"\n  {screen.plain(line)}" for line in found.lines)
+    cause = found.cause or f"it ended with exit code {watched.exit}"
+    fix = found.fix or f"read its log: inv models.logs {name}"
+    raise PodfabError(f"{name} failed: {cause}; {fix}{lines}")
+
+
+class Watch:
+    """Follows the events of one start. `exit` is the job's exit code once it has ended."""
+
+    def __init__(self, stall_timeout: int, good_exit: str | None = None) -> None:
         self.exit: str | None = None
-        self._stall_timeout = stall_timeout
+        self._stall_timeout, self._good_exit = stall_timeout, good_exit
         self._phase: Phase | None = None
         self._since = self._heard = time.monotonic()
         self._log = ""
+        self._download = DownloadProgress()
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether it ended in another way than it should."""
+        return self.exit is not None and self.exit != self._good_exit
 
     def see(self, event: Log | News, steps: Steps) -> None:
         """Take one event in and show what it means.
 
-        Raises PodfabError when the log, the disk and the server have been silent for too long.
+        Raises PodfabError when the log, the disk and the GPUs have been silent for too long.
         """
         if isinstance(event, Log):
             text = event.data.decode("utf-8", "replace")
             self._log = (self._log + text)[-KEPT:]
             if (phase := phase_of(text)) and phase is not self._phase:
                 self._enter(phase, steps)
-            steps.line(text.rstrip().rpartition("\n")[2].rpartition("\r")[2])
+            steps.line(bar(text) or text.rstrip().rpartition("\n")[2].rpartition("\r")[2])
         elif event.what == "ready":
             self._leave(steps)
             steps.step("ready", "ready", 0)
         elif event.what == "exit":
             self.exit = event.value
             if self._phase:
-                steps.step(self._phase.name, "failed", self._taken())
+                state = "failed" if self.failed else "done"
+                steps.step(self._phase.name, state, self._taken(), str(self._download))
+        elif event.what == "bytes" and event.value.isdigit():
+            self._download.total = int(event.value)
         elif event.what == "kib" and event.value.isdigit():
-            steps.line(f"{int(event.value) * 1024 / 1e6:.0f} MB on disk")
+            self._download.at(time.monotonic(), int(event.value) * 1024)
+            steps.line(str(self._download))
         if event != News("tick"):
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard > self._stall_timeout:
             raise PodfabError(
-                f"nothing has moved for {self._stall_timeout} s: no log line, no byte on disk; "
-                "it still runs: read its log, or stop it"
+                f"nothing has moved for {self._stall_timeout} s: no log line, no byte on disk, no "
+                "GPU memory; it still runs: read its log, or stop it"
             )
 
     def diagnosis(self) -> Diagnosis:
@@ -63,7 +97,8 @@ class Watch:
 
     def _leave(self, steps: Steps) -> None:
         if self._phase:
-            steps.step(self._phase.name, "done", self._taken())
+            note = str(self._download) if self._phase is PHASES[0] else ""
+            steps.step(self._phase.name, "done", self._taken(), note)
 
     def _taken(self) -> float:
         return time.monotonic() - self._since

@@ -1,12 +1,16 @@
 """Print what a checkpoint is: its config.json and the sizes of its files, as one JSON document.
 
 Runs on the pod with the engine's Python; the environment has HF_ENDPOINT and HF_TOKEN. The engine's
-transformers adds what a config.json leaves to the defaults of its class.
+transformers adds what a config.json leaves to the defaults of its class. With the words `--bytes
+GLOB...` it prints only how many bytes the files take that match none of these, and ends with 1 when
+the hub does not answer.
 """
 
 import base64
+import fnmatch
 import json
 import os
+import ssl
 import sys
 import urllib.error
 import urllib.parse
@@ -28,11 +32,14 @@ def fetch(path):
     return json.load(urllib.request.urlopen(request, timeout=15))
 
 
+def sizes():
+    page = fetch(f"/api/models/{MODEL}/tree/main?recursive=true&expand=false")
+    files = [file for file in page if file.get("type") == "file"]
+    return {file["path"]: (file.get("lfs") or file).get("size", 0) for file in files}
+
+
 def from_hub():
-    files, page = {}, fetch(f"/api/models/{MODEL}/tree/main?recursive=true&expand=false")
-    for file in page:
-        if file.get("type") == "file":
-            files[file["path"]] = (file.get("lfs") or file).get("size", 0)
+    files = sizes()
     config = fetch(f"/{MODEL}/resolve/main/config.json") if "config.json" in files else None
     return config, files
 
@@ -55,6 +62,26 @@ def completed(config):
         return config
 
 
+def tell_bytes(globs):
+    try:
+        files = sizes()
+    except urllib.error.HTTPError:
+        return 0  # an answer, if only a refusal: hf will say it better
+    except urllib.error.URLError as problem:
+        # hf brings certificates of its own
+        return 0 if isinstance(problem.reason, ssl.SSLError) else 1
+    except OSError:
+        return 1
+    except (ValueError, AttributeError):
+        return 0
+    print(sum(size for name, size in files.items() if not matches(name, globs)))
+    return 0
+
+
+def matches(name, globs):
+    return any(fnmatch.fnmatch(name, glob) for glob in globs)
+
+
 def main():
     found = {"status": 200, "error": "", "config": None, "files": {}}
     try:
@@ -69,4 +96,6 @@ def main():
     print("\n" + json.dumps(found, default=str))
 
 
+if sys.argv[2:3] == ["--bytes"]:
+    sys.exit(tell_bytes(sys.argv[3:]))
 main()

@@ -1,6 +1,6 @@
 # Follow a run's log from a byte offset, with news between the pieces, until it ends.
-# Needs: run, offset, until (exit, ready, or now: what is there), lines (of the end to begin with, or empty), watched (a
-# folder whose size is told, or empty). Output: "@podfab log N", N bytes, and lines "@podfab NEWS".
+# Needs: run, offset, until (exit, ready, or now: what is there), lines (of the end to begin with, or
+# empty). Output: "@podfab log N", N bytes, and lines "@podfab NEWS".
 told=
 tell() {
   case " $told " in *" $1 "*) return ;; esac
@@ -23,7 +23,21 @@ if [ -n "$lines" ]; then
   printf '@podfab offset=%s\n' "$offset"
 fi
 
-turns=0
+# What a download has brought so far, and what all of it is.
+tell_download() {
+  [ -f "$run/weights" ] && [ ! -f "$run/fetched" ] || return
+  read -r weights <"$run/weights" && read -r bytes 2>/dev/null <"$run/bytes" && tell "bytes=$bytes"
+  used=$(du -sk "$weights" 2>/dev/null) && tell "kib=${used%%[!0-9]*}"
+}
+
+# A start can be silent for long while the memory of its GPUs fills.
+tell_memory() {
+  gpus=''
+  [ -f "$run/claim" ] && read -r _ gpus <"$run/claim"
+  [ -n "$gpus" ] && tell "gpu=$(gpu_memory | tr ' \n' '.,')"
+}
+
+turns=0 quiet=0
 while :; do
   end=
   if [ -f "$run/exit" ]; then
@@ -36,7 +50,9 @@ while :; do
   [ -f "$run/ready" ] && is_ready=1
 
   log_size
+  quiet=$((quiet + 1))
   while [ "$size" -gt "$offset" ]; do
+    quiet=0
     piece=$((size - offset))
     [ $piece -gt 4194304 ] && piece=4194304
     printf '@podfab log %s\n' "$piece"
@@ -56,10 +72,8 @@ while :; do
     tell now
     exit 0
   fi
-  if [ -n "$watched" ] && [ $((turns % 5)) = 0 ] && [ -d "$watched" ]; then
-    used=$(du -sk "$watched" 2>/dev/null)
-    tell "kib=${used%%[!0-9]*}"
-  fi
+  [ $((turns % 5)) = 0 ] && tell_download
+  [ "$until" = ready ] && [ $((quiet % 150)) = 149 ] && tell_memory
   [ $((turns % 25)) = 24 ] && echo '@podfab tick'
   turns=$((turns + 1))
   sleep 0.2

@@ -12,33 +12,63 @@ from .shell import in_home, script, text
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What a job takes for itself on the pod.
+
+    `beside` are the jobs that hold some of these GPUs already, and may. One that is `forced` asks
+    nobody.
+    """
+
+    port: int
+    gpus: list[int]
+    beside: list[str] = field(default_factory=list)
+    forced: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
     """A script that runs detached on a pod, in jobs/NAME/runs/N.
 
-    `files` are written beside the script, for their owner only; `details` is what the record
-    shows: no secret goes there.
+    `files` are written beside the script, for their owner only, those in `kept` are taken over from
+    the run before; `details` is what the record shows: no secret goes there.
     """
 
     name: str
-    script: str
+    script: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict, repr=False)
+    claim: Claim | None = None
+    kept: tuple[str, ...] = ()
 
 
 def start(root: str, job: Job, owner: str, log_cap_mb: int) -> str:
-    """Write the script that starts a job, unless it runs already."""
+    """Write the script that starts a job, unless it runs already or its claim is another's."""
     files = {
         **job.files,
-        "run.sh": job.script,
+        **({"run.sh": job.script} if job.script else {}),
         "supervise.sh": text("supervise.sh"),
         "job.json": json.dumps(job.details, separators=(",", ":")) + "\n",
     }
-    writes = " &&\n".join(_write(name, content) for name, content in files.items())
+    if job.claim:
+        files["claim"] = f"{job.claim.port} {_spaced(job.claim.gpus)}\n"
+    writes = [_write(name, content) for name, content in files.items()]
+    writes += [f'  cp "$jobs/current/"{shlex.quote(name)} "$run/"' for name in job.kept]
+    claim = job.claim
     return (
         in_home(root)
-        + script(job=job.name, owner=owner, cap=log_cap_mb * 1024 * 1024)
-        + f"write_files() {{\n{writes}\n}}\n"
-        + script("process.sh", "start.sh")
+        + script(
+            job=job.name,
+            owner=owner,
+            cap=log_cap_mb * 1024 * 1024,
+            port=claim.port if claim else "",
+            gpus=_spaced(claim.gpus) if claim else "",
+            beside=_spaced(claim.beside) if claim else "",
+            forced="yes" if claim and claim.forced else "",
+        )
+        + "write_files() {\n"
+        + " &&\n".join(writes)
+        + "\n}\n"
+        + script("process.sh", "lock.sh", "start.sh")
     )
 
 
@@ -49,7 +79,6 @@ def follow(
     offset: int = 0,
     until: str = "exit",
     lines: int | None = None,
-    watched: str = "",
 ) -> str:
     """Write the script that follows a run's log from a byte offset until it ends or is ready."""
     path = "/current" if run == "current" else f"/runs/{run}"
@@ -58,18 +87,19 @@ def follow(
         + f'run="$root"{shlex.quote(f"/jobs/{job}{path}")}\n'
         + script(
             "process.sh",
+            "gpu.sh",
             "follow.sh",
             offset=offset,
             until=until,
             lines="" if lines is None else lines,
-            watched=watched,
         )
     )
 
 
-def stop(root: str, job: str, grace: int) -> str:
-    """Write the script that ends a job's whole session and names what is left of it."""
-    return in_home(root) + script("process.sh", "stop.sh", job=job, grace=grace)
+def stop(root: str, job: str, owner: str, grace: int) -> str:
+    """Write the script that ends all of a job and tells what is left of it."""
+    names = ("process.sh", "lock.sh", "gpu.sh", "stop.sh")
+    return in_home(root) + script(*names, job=job, owner=owner, grace=grace)
 
 
 def status(root: str, markers: Iterable[str] = ()) -> str:
@@ -91,6 +121,10 @@ def access(root: str, job: str) -> str:
 def runs(root: str, job: str) -> str:
     """Write the script that lists the runs of a job that are kept."""
     return in_home(root) + f'ls "$root"{shlex.quote(f"/jobs/{job}/runs")} 2>/dev/null || true\n'
+
+
+def _spaced(words: Iterable[object]) -> str:
+    return " ".join(map(str, words))
 
 
 def _write(name: str, content: str) -> str:

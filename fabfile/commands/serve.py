@@ -3,56 +3,115 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from ..plan.download import Download
 from ..plan.environment import lines
+from ..plan.facts import JobState, weights_folder
 from ..plan.launch import LaunchPlan
-from .jobs import Job
-from .shell import assignments, in_home, text
+from .jobs import Claim, Job
+from .shell import array, assignments, in_home, text
+
+_FILES = ("run.sh", "env", "ready.py", "checkpoint.py")
 
 
-def serve(root: str, plan: LaunchPlan, secrets: Mapping[str, str], started: str) -> Job:
+def serve(
+    root: str, plan: LaunchPlan, secrets: Mapping[str, str], who: Mapping[str, str], forced: bool
+) -> Job:
     """Build the job that downloads a model and serves it.
 
-    `secrets` (the API key, the hub's token) reach it by its private env file only.
+    `secrets` (the API key, the hub's token) reach it by its private env file only; `who` starts it.
     """
-    details = {
-        "kind": "serve",
-        "model": plan.model,
-        "port": plan.port,
-        "gpus": plan.gpus,
-        "engine": plan.engine,
-        "task": plan.task,
-        "started": started,
-    }
     command = shlex.join(["vllm", "serve", plan.model, *plan.args])
-    excluded = [word for glob in plan.exclude for word in ("--exclude", glob)]
-    download = shlex.join(["hf", "download", plan.model, *excluded, "--quiet"])
+    values: dict[str, str | int] = {
+        "name": plan.name,
+        "port": plan.port,
+        "task": plan.task,
+        "gpus": _spaced(plan.gpus),
+    }
     return Job(
         name=plan.name,
         script=(
-            "#!/usr/bin/env bash\n"
-            + in_home(root)
-            + assignments(
-                {
-                    "name": plan.name,
-                    "model": plan.model,
-                    "port": plan.port,
-                    "task": plan.task,
-                    "fetch": "no" if plan.model.startswith("/") else "yes",
-                }
-            )
-            + f'engine="$root"/engines/{shlex.quote(plan.engine)}\n'
-            + 'run=$(cd "$(dirname "$0")" && pwd)\n\n'
-            + f"download() {{\n  {download}\n}}\n\n"
+            _beginning(root, plan.engine)
+            + _fetching(plan.download)
+            + assignments(values)
+            + text("gpu.sh")
             + text("serve.sh")
-            + '\n"$engine/bin/python" "$run/ready.py" "$run" "$port" "$name" "$task" &\n'
-            + 'echo "[podfab] starting vLLM"\n'
             + f"exec {command}\n"
         ),
-        details=details,
-        files={
-            "env": "\n".join(lines({**plan.env, **secrets})) + "\n",
-            "ready.py": text("ready.py"),
+        details={
+            "kind": "serve",
+            "model": plan.model,
+            "port": plan.port,
+            "gpus": plan.gpus,
+            "engine": plan.engine,
+            "task": plan.task,
+            **who,
         },
+        files={**_files(plan.env, secrets), "ready.py": text("ready.py")},
+        claim=Claim(plan.port, plan.gpus, plan.beside, forced),
     )
+
+
+def fetch(
+    root: str, name: str, download: Download, engine: str, secrets: Mapping[str, str],
+    who: Mapping[str, str],
+) -> Job:  # fmt: skip
+    """Build the job that only downloads a model."""
+    return Job(
+        name=name,
+        script=_beginning(root, engine) + _fetching(download),
+        details={"kind": "download", "model": download.model, **who},
+        files=_files({}, secrets),
+    )
+
+
+def again(job: JobState, others: Iterable[JobState], who: Mapping[str, str]) -> Job:
+    """Build the job that serves a model as its last run did, beside those that run now."""
+    port, gpus = job.details["port"], job.details.get("gpus") or []
+    beside = [other.name for other in others if other.alive and other.name != job.name]
+    return Job(
+        name=job.name,
+        details={**job.details, **who},
+        claim=Claim(port, gpus, beside),
+        kept=_FILES,
+    )
+
+
+def _beginning(root: str, engine: str) -> str:
+    return (
+        "#!/usr/bin/env bash\n"
+        + in_home(root)
+        + f'engine="$root"/engines/{shlex.quote(engine)}\n'
+        + 'run=$(cd "$(dirname "$0")" && pwd)\n'
+        + text("environment.sh")
+    )
+
+
+def _fetching(download: Download) -> str:
+    """Write the part that fetches the weights; a folder on the pod has them."""
+    if not download.needed:
+        return ""
+    values = {
+        "model": download.model,
+        "folder": weights_folder(download.model),
+        "cache": download.cache,
+    }
+    words = shlex.join(["hf", "download", download.model, *download.words, "--quiet"])
+    return (
+        assignments(values)
+        + array("excluded", download.exclude)
+        + f"download() {{\n  {words}\n}}\n\n"
+        + text("fetch.sh")
+    )
+
+
+def _files(env: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "env": "\n".join(lines({**env, **secrets})) + "\n",
+        "checkpoint.py": text("checkpoint.py"),
+    }
+
+
+def _spaced(ids: Sequence[int]) -> str:
+    return " ".join(map(str, ids))

@@ -1,19 +1,40 @@
-# Start a job. Needs: root, job, cap, owner, and the function write_files, which fills $run.
-# Prints "RUN PID", or "busy WHO" when the job still runs.
+# Start a job. Needs: root, job, cap, owner, and the function write_files, which fills $run; of its
+# claim: port, gpus, beside (names of jobs that may hold these GPUs too), forced.
+# Prints "RUN PID", "busy WHO" when the job still runs, "taken NAME WHO" when another holds what it
+# claims.
 jobs=$root/jobs/$job
 mkdir -p "$jobs/runs" || exit 1
-exec 9>"$root/lock"
-if ! flock -w 20 9; then
-  echo "another podfab holds the lock of this pod: $(cat "$root/lock.owner" 2>/dev/null)" >&2
-  exit 1
-fi
-echo "$owner" >"$root/lock.owner"
+lock_pod || exit 1
 
 if [ -e "$jobs/current" ] && alive "$jobs/current"; then
   read -r details <"$jobs/current/job.json"
   printf 'busy %s\n' "$details"
   exit 0
 fi
+
+# Tell whether a job claims our port, or one of our GPUs and we were not planned beside it.
+collides() {
+  read -r its_port its_gpus <"$1/claim" || return 1
+  [ "$its_port" = "$port" ] && return 0
+  case " $beside " in *" $2 "*) return 1 ;; esac
+  for gpu in $gpus; do
+    case " $its_gpus " in *" $gpu "*) return 0 ;; esac
+  done
+  return 1
+}
+
+if [ -n "$port" ] && [ -z "$forced" ]; then
+  for other in "$root"/jobs/*/current; do
+    if [ ! -f "$other/claim" ] || ! alive "$other"; then continue; fi
+    name=${other%/current} name=${name##*/}
+    if collides "$other" "$name"; then
+      read -r details <"$other/job.json"
+      printf 'taken %s %s\n' "$name" "$details"
+      exit 0
+    fi
+  done
+fi
+
 last=$(find "$jobs/runs" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -n 1)
 run=$jobs/runs/$((${last:-0} + 1))
 mkdir "$run" || exit 1

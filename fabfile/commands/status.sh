@@ -1,23 +1,33 @@
 # What the job folders say, as a JSON list. Needs: root. Optional: markers, an ERE of phase marks.
 
-# Ask all ready servers at once whether they are well: lines "PORT=CODE".
-ask_health() {
+# Ask all ready servers at once how they are: lines "PORT=CODE", then "PORT:RUNNING WAITING KV", the
+# requests and the share of the KV cache that is in use. Both questions travel on one connection.
+ask_servers() {
   # shellcheck disable=SC2016
   bash -c '
+    ask="GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    ask="${ask}GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     for port; do
       (
         exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$port" || exit
-        printf "GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n" >&3
-        IFS=" " read -r -t 3 _ code _ <&3 && echo "$port=$code"
+        printf "$ask" >&3
+        exec timeout 3 awk -v port="$port" "$0" <&3
       ) &
     done
-    wait' ask "$@"
+    wait' '
+    NR == 1 { print port "=" $2; fflush() }
+    /^vllm:num_requests_running[{ ]/ { running += $NF; known = 1 }
+    /^vllm:num_requests_waiting[{ ]/ { waiting += $NF }
+    /^vllm:kv_cache_usage_perc[{ ]/ { if ($NF > cache) cache = $NF }
+    END { if (known) printf "%s:%d,%d,%.4f\n", port, running, waiting, cache }' "$@"
 }
 
-ready_ports() {
+# Sets ports, and logs: those of the servers that are ready.
+ready_servers() {
+  ports='' logs=''
   for run in "$root"/jobs/[!_]*/current; do
     if [ -f "$run/ready" ] && alive "$run"; then
-      read -r port <"$run/ready" && printf '%s ' "$port"
+      read -r port <"$run/ready" && ports="$ports $port" logs="$logs$run/log$line_end"
     fi
   done
 }
@@ -32,19 +42,54 @@ telling() {
     tail -c 16384
 }
 
+# The newest line of each ready log that tells its throughput, as "RUN LINE", or "RUN cut": vLLM
+# writes one every ten seconds while it works.
+throughputs() {
+  printf '%s' "$logs" | xargs -d '\n' tail -v -c 65536 2>/dev/null | awk '
+    /^==> .* <==$/ { run = substr($0, 5, length($0) - 12) }
+    /Avg prompt throughput/ { line[run] = substr($0, 1, 400) }
+    /^\[podfab\] the log is cut here/ { line[run] = "cut" }
+    END { for (run in line) print run " " line[run] }'
+}
+
+# What a download has brought so far and all that it is, in bytes.
+fetched_json() {
+  fetched='' bytes=''
+  if [ -f "$run/weights" ] && [ ! -f "$run/fetched" ]; then
+    read -r weights <"$run/weights"
+    fetched=$(du -sk "$weights" 2>/dev/null) && fetched=$((${fetched%%[!0-9]*} * 1024))
+    [ -f "$run/bytes" ] && read -r bytes <"$run/bytes"
+  fi
+  printf ',"fetched":' && num "$fetched" && printf ',"bytes":' && num "$bytes"
+}
+
+# What follows a key in lines of "KEYVALUE", or nothing. Without a process.
+after() { # KEY LINES
+  value='' lines=$line_end$2
+  case $lines in
+    *"$line_end$1"*) value=${lines##*"$line_end$1"} value=${value%%"$line_end"*} ;;
+  esac
+}
+line_end='
+'
+
 job_json() {
-  run=$1 exit_code='' health='' phase='' tail_text='' number=''
+  run=$1 exit_code='' health='' load='' phase='' tail_text='' number='' uptime='' stats=''
   life=false ready=false stopped=false
   job=${run%/current} job=${job##*/}
-  [ -f "$run/exit" ] && read -r exit_code <"$run/exit"
+  for file in "$run/exit" "$run/exit.new"; do # the latter while what it left behind is ended
+    [ -f "$file" ] && read -r exit_code <"$file" && break
+  done
   [ -f "$run/ready" ] && ready=true
   [ -f "$run/stopped" ] && stopped=true
   if alive "$run"; then
     life=true
+    uptime=$((${up%%.*} - start_time / 100))
     if $ready; then
       read -r port <"$run/ready"
-      health=${answers##*"$port="} health=${health%% *}
-      case " $answers " in *" $port=$health "*) ;; *) health='' ;; esac
+      after "$port=" "$answers" && health=$value
+      after "$port:" "$answers" && load=$value
+      after "$run " "$spoken" && stats=$value
     elif [ -n "${markers:-}" ]; then
       phase=$(tail -c 262144 "$run/log" 2>/dev/null | grep -aoE "$markers" | tail -n 1)
     fi
@@ -58,6 +103,9 @@ job_json() {
   printf ',"alive":%s,"pid":' "$life" && num "$pid" && printf ',"exit":' && num "$exit_code"
   printf ',"ready":%s,"stopped":%s,"health":' "$ready" "$stopped"
   num "$health" && printf ',"phase":' && str "$phase" && printf ',"tail":' && str "$tail_text"
+  printf ',"uptime":' && num "$uptime" && printf ',"load":' && str "$load"
+  printf ',"stats":' && str "$stats" && printf ',"clock":' && str "$clock"
+  fetched_json
   case $details in
     '{'*'}') ;;
     *) details='{}' ;;
@@ -66,9 +114,14 @@ job_json() {
 }
 
 jobs_json() {
-  ports=$(ready_ports)
-  # shellcheck disable=SC2086
-  answers=$([ -n "$ports" ] && ask_health $ports | tr '\n' ' ')
+  ready_servers
+  answers='' spoken='' clock=$(date '+%Y-%m-%d %H:%M:%S')
+  if [ -n "$ports" ]; then
+    # shellcheck disable=SC2086
+    answers=$(ask_servers $ports)
+    spoken=$(throughputs)
+  fi
+  read -r up _ </proc/uptime
   separator=
   printf '['
   for current in "$root"/jobs/*/current; do

@@ -38,6 +38,18 @@ pid=$!
 name_process pid "$pid"
 wait "$pid"
 code=$?
+echo $code >exit.new
+
+# What it leaves behind when it is killed (an engine keeps its GPU) ends with it: its process group
+# bears its pid for as long as one of them lives.
+if kill -TERM "-$pid" 2>/dev/null; then
+  i=0
+  while kill -0 "-$pid" 2>/dev/null && [ $i -lt 100 ]; do
+    sleep 0.1
+    i=$((i + 1))
+  done
+  kill -KILL "-$pid" 2>/dev/null
+fi
 
 # The last lines are in the log before the end is known; a stray that keeps the pipe open is not
 # waited for.
@@ -47,4 +59,5 @@ while kill -0 "$logger" 2>/dev/null && [ $i -lt 20 ]; do
   i=$((i + 1))
 done
 rm -f pipe
-echo "$code" >exit.new && mv exit.new exit
+[ -s exit.new ] || echo $code >exit.new # the log had filled the disk
+[ -s exit.new ] && mv exit.new exit

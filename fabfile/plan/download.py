@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
 from ..records.entries import Model
 from .checks import Check
 from .facts import Facts
 from .fit import gb
 
 
-def checks(model: Model, name: str, facts: Facts, token: bool) -> list[Check]:
-    """Check what a download needs; a folder on the pod needs none.
+@dataclass(frozen=True)
+class Download:
+    """What is fetched: a model without the files that match `exclude`, and where it goes.
 
-    `token`: the client exports HF_TOKEN.
+    Empty are the main revision, and the cache in HF_HOME.
     """
-    if name.startswith("/"):
+
+    model: str
+    exclude: list[str] = field(default_factory=list)
+    revision: str = ""
+    cache: str = ""
+
+    @staticmethod
+    def of(name: str, model: Model, extra: Mapping[str, Sequence[str]]) -> Download:
+        """Return the download that vLLM's further arguments ask for."""
+        revision, cache = extra.get("revision"), extra.get("download-dir")
+        return Download(name, model.exclude, " ".join(revision or []), " ".join(cache or []))
+
+    @property
+    def needed(self) -> bool:
+        """A folder on the pod is served as it lies there."""
+        return not self.model.startswith("/")
+
+    @property
+    def words(self) -> list[str]:
+        """What `hf download` is told beside the model."""
+        words = [word for glob in self.exclude for word in ("--exclude", glob)]
+        if self.revision:
+            words += ["--revision", self.revision]
+        return [*words, "--cache-dir", self.cache] if self.cache else words
+
+
+def checks(model: Model, download: Download, facts: Facts, token: bool) -> list[Check]:
+    """Check what a download needs; `token`: the client exports HF_TOKEN."""
+    if not download.needed:
         return []
-    return [*_disk(model, facts), *_gated(model, name, facts, token)]
+    # The facts know the disk of the pod's own cache, no other.
+    disk = [] if download.cache else _disk(model, facts)
+    return [*disk, *_gated(model, download.model, facts, token)]
 
 
 def _disk(model: Model, facts: Facts) -> list[Check]:

@@ -11,7 +11,12 @@ from .hardware import Gpu, parse_gpus
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as its folder on the pod tells it."""
+    """A job as its folder on the pod tells it.
+
+    `uptime` in seconds; `load` is `RUNNING,WAITING,KV`, requests and share of the KV cache; `stats`
+    the newest line of the log about throughput, `cut` when the log has ended before; `clock` the
+    pod's time. `fetched` of `bytes` are on the disk of a download that goes on.
+    """
 
     name: str
     run: int | None
@@ -24,6 +29,12 @@ class JobState:
     phase: str
     tail: str
     details: dict[str, Any]
+    uptime: int | None = None
+    load: str = ""
+    stats: str = ""
+    clock: str = ""
+    fetched: int | None = None
+    bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from . import arguments, checks, download, instead
 from .arguments import Arguments
 from .asked import Wish
 from .checks import Check
-from .facts import Facts
+from .download import Download
+from .facts import Facts, version
 from .fit import UTILIZATION
 from .hardware import Gpu
 from .placement import choose_port, place
@@ -21,7 +22,10 @@ from .way import choose, choose_engine, needs_gpus
 
 @dataclass(frozen=True)
 class LaunchPlan:
-    """What models.start would do; `how` says where the configuration comes from."""
+    """What models.start would do; `how` says where the configuration comes from.
+
+    `beside` are the models that hold some of its GPUs already.
+    """
 
     name: str
     model: str
@@ -31,7 +35,8 @@ class LaunchPlan:
     engine: str
     args: list[str]
     env: dict[str, str]
-    exclude: list[str]
+    download: Download
+    beside: list[str]
     checks: list[Check]
     notes: list[str]
     how: str
@@ -65,6 +70,7 @@ def plan_launch(
     taken = [port for job in facts.jobs if job.alive and (port := job.details.get("port"))]
     occupied = {*facts.ports, *taken}
     port = wish.port or choose_port(wish.first_port, occupied)
+    fetched = Download.of(wish.model, model, arguments.from_text(wish.vllm_args))
     longer = instead.longer(model, found, wish.want)
     share = wish.memory or float(found.config.args.get("gpu-memory-utilization", UTILIZATION))
     return LaunchPlan(
@@ -74,14 +80,17 @@ def plan_launch(
         port=port,
         gpus=[gpu.id for gpu in gpus],
         engine=folder,
-        args=arguments.words(_arguments(wish, model, found.config, port)),
+        args=arguments.words(
+            _arguments(wish, model, found.config, port, _quiet(facts.engines[folder]))
+        ),
         env={**found.config.env, **_visible(gpus, by_uuid=bool(facts.left_out))},
-        exclude=model.exclude,
+        download=fetched,
+        beside=checks.holders(gpus, facts.jobs),
         checks=[
             checks.port(port, occupied),
             *checks.engine(model, folder, facts, catalog.engines),
             *checks.context(model, wish.want.context),
-            *download.checks(model, wish.model, facts, wish.token),
+            *download.checks(model, fetched, facts, wish.token),
             *checks.shm(facts, len(gpus)),
             *([checks.memory(found, gpus, share, facts.jobs)] if gpus else []),
         ],
@@ -90,7 +99,15 @@ def plan_launch(
     )
 
 
-def _arguments(wish: Wish, model: Model, config: Configuration, port: int) -> Arguments:
+def _quiet(engine: str) -> Arguments:
+    """Keep out of the log what models.list asks; vLLM 0.19.1 is the oldest seen to know how."""
+    quiet = {"disable-access-log-for-endpoints": ["/health,/metrics"]}
+    return quiet if version(engine) >= (0, 19, 1) else {}
+
+
+def _arguments(
+    wish: Wish, model: Model, config: Configuration, port: int, defaults: Arguments
+) -> Arguments:
     """Lay the arguments over each other: ours, the catalog's, the task's flags, --vllm-args."""
     parsers: Arguments = {}
     if model.tool_parser:
@@ -108,7 +125,7 @@ def _arguments(wish: Wish, model: Model, config: Configuration, port: int) -> Ar
         "port": [str(port)],
     }
     merged = ours
-    for layer in (arguments.from_mapping(config.args), parsers, flags, ours):
+    for layer in (defaults, arguments.from_mapping(config.args), parsers, flags, ours):
         merged = arguments.laid_over(merged, layer)
     extra = arguments.from_text(wish.vllm_args)
     if taken := sorted(set(extra) & {*ours, "api-key"}):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from .activity import Activity, parse_activity
 from .diagnosis import diagnose
 from .facts import JobState
 from .phases import phase_of
@@ -13,7 +14,11 @@ from .phases import phase_of
 
 @dataclass(frozen=True)
 class Row:
-    """A model on a pod; `cause` and `fix` say why it failed, `phase` what it does just now."""
+    """A model on a pod.
+
+    `phase` says what it does just now, `cause` and `fix` why it failed, `owner` who started it;
+    `fetched` of `bytes` are on the disk while it downloads.
+    """
 
     pod: str
     name: str | None
@@ -27,19 +32,27 @@ class Row:
     phase: str | None = None
     cause: str | None = None
     fix: str | None = None
+    owner: str | None = None
+    uptime_s: int | None = None
+    fetched: int | None = None
+    bytes: int | None = None
+    activity: Activity = field(default_factory=Activity)
 
     def document(self) -> dict[str, Any]:
         """The row as --json prints it."""
-        return asdict(self)
+        fields = asdict(self)
+        activity = fields.pop("activity")
+        return {**fields, **activity}
+
+
+def is_shown(job: JobState) -> bool:
+    """Tell whether a job is a model that runs or ended unasked; a stopped one is gone."""
+    return job.details.get("kind") == "serve" and (job.alive or not job.stopped)
 
 
 def rows(pod: str, jobs: Iterable[JobState]) -> list[Row]:
-    """Return a row for each model that runs or ended unasked; a stopped one has none."""
-    return [
-        _row(pod, job)
-        for job in jobs
-        if job.details.get("kind") == "serve" and (job.alive or not job.stopped)
-    ]
+    """Return a row for each model that runs or ended unasked."""
+    return [_row(pod, job) for job in jobs if is_shown(job)]
 
 
 def unreachable(pod: str, cause: str) -> Row:
@@ -59,6 +72,10 @@ def _row(pod: str, job: JobState) -> Row:
         pid=job.pid if job.alive else None,
         url=f"http://127.0.0.1:{port}/v1" if port else None,
         started=job.details.get("started"),
+        owner=job.details.get("owner"),
+        uptime_s=job.uptime,
+        fetched=job.fetched,
+        bytes=job.bytes,
     )
     if not job.alive:
         found = diagnose(job.tail, job.exit, gone=job.exit is None)
@@ -67,7 +84,7 @@ def _row(pod: str, job: JobState) -> Row:
         return replace(row, status="failed", cause=cause, fix=fix)
     if job.ready:
         if job.health == 200:
-            return row
+            return replace(row, activity=parse_activity(job.load, job.stats, job.clock))
         return replace(row, status="unreachable", cause="it runs, but does not answer on its port")
     phase = phase_of(job.phase)
     name, status = (phase.name, phase.status) if phase else ("starting", "starting")

@@ -20,6 +20,7 @@ class Settings:
 
     connect_timeout: int
     command_timeout: int
+    list_timeout: int
     keepalive: int
     reconnect_for: int
     first_port: int

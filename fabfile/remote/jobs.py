@@ -16,6 +16,7 @@ from ..commands import jobs as commands
 from ..commands.jobs import Job
 from ..errors import ConnectionLost, PodfabError, RemoteFailed, Unreachable
 from ..plan.facts import JobState, parse_jobs
+from ..plan.proof import Ending, parse_ending
 from ..records.home import state_dir
 from .pod import Pod
 
@@ -29,7 +30,11 @@ class Log:
 
 @dataclass(frozen=True)
 class News:
-    """Something else about a job: `ready`, `exit` with the code, `kib` on disk, `tick`."""
+    """Something else about a job.
+
+    `ready`; `exit` with the code; of a download `bytes`, all it is, and `kib`, what is on the disk;
+    `gpu`, the memory in use; `tick`, a sign of life.
+    """
 
     what: str
     value: str = ""
@@ -43,6 +48,13 @@ class Started:
     pid: int | None
     joined: bool
     details: dict[str, Any]
+
+
+class Taken(PodfabError):
+    """Another job holds the port or a GPU that was claimed; its `details` say whose it is."""
+
+    def __init__(self, name: str, details: dict[str, Any]) -> None:
+        super().__init__(f"{name} has just taken it{by(details)}; start it again")
 
 
 class Patience:
@@ -69,18 +81,21 @@ class Patience:
 
 
 def start(pod: Pod, job: Job, on_lost: Callable[[str], None] = lambda text: None) -> Started:
-    """Start a job detached from this client, unless one of its name still runs."""
-    owner = "{owner}, since {started}".format(**who())
-    script = commands.start(pod.root, job, owner, pod.settings.log_cap_mb)
+    """Start a job detached from this client, unless one of its name still runs.
+
+    Raises Taken when another job has what it claims.
+    """
+    script = commands.start(pod.root, job, _owner(), pod.settings.log_cap_mb)
     answer, again = _run_once_more(pod, script, on_lost)
     words = answer.split(maxsplit=2)
     if words[:1] == ["started"] and len(words) == 3:
         return Started(words[1], int(words[2]), False, job.details)
     if words[:1] == ["busy"]:
-        details = json.loads(" ".join(words[1:]))
+        details = _details(" ".join(words[1:]))
         # It may be this very job: the connection broke before the pod could say so.
-        joined = not again or details != job.details
-        return Started("current", None, joined, details if isinstance(details, dict) else {})
+        return Started("current", None, not again or details != job.details, details)
+    if words[:1] == ["taken"] and len(words) == 3:
+        raise Taken(words[1], _details(words[2]))
     raise RemoteFailed(f"{pod.name} could not start {job.name}; is its disk full?")
 
 
@@ -104,7 +119,6 @@ def follow(
     run: str = "current",
     until: str = "exit",
     lines: int | None = None,
-    watched: str = "",
     on_lost: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Log | News]:
     """Yield a job's log and news until it ends (or is ready), rejoining after a lost connection.
@@ -117,7 +131,7 @@ def follow(
     offset = 0
     patience = Patience(pod, on_lost)
     while True:
-        script = commands.follow(pod.root, job, run, offset, until, lines, watched)
+        script = commands.follow(pod.root, job, run, offset, until, lines)
         try:
             for event in _frames(pod.stream(script)):
                 patience.renew()
@@ -136,25 +150,25 @@ def follow(
             patience.wait(error)
 
 
-def stop(pod: Pod, job: str) -> bool:
-    """End a job's whole session; tell whether there was one.
+def stop(pod: Pod, job: str) -> Ending | None:
+    """End all of a job and return the proof; None when there is no such job.
 
-    Raises RemoteFailed with the processes that could not be ended.
+    Raises RemoteFailed with what can not be proven to be gone.
     """
     grace = pod.settings.stop_grace
-    answer = pod.run(commands.stop(pod.root, job, grace), timeout=grace + 60)
-    words = answer.split()
-    if words[1:] and words[0] == "left":
-        raise RemoteFailed(
-            f"{job} on {pod.name} does not end: processes {' '.join(words[1:])} are left; "
-            "look at them with: ps -fp PID"
-        )
-    return words[:1] == ["left"]
+    answer = pod.run(commands.stop(pod.root, job, _owner(), grace), timeout=grace + 180)
+    try:
+        ending = parse_ending(answer)
+    except (ValueError, KeyError, IndexError) as error:
+        raise PodfabError(f"{pod.name} told unreadably how {job} ended: {error}") from error
+    if ending and ending.unproven:
+        raise RemoteFailed(f"{job} on {pod.name} is not gone: {ending.unproven}")
+    return ending
 
 
-def status(pod: Pod, markers: Iterable[str] = ()) -> list[JobState]:
+def status(pod: Pod, markers: Iterable[str] = (), timeout: int | None = None) -> list[JobState]:
     """Return all jobs of a pod, in one round trip."""
-    return _parsed(pod, pod.run(commands.status(pod.root, markers)))
+    return _parsed(pod, pod.run(commands.status(pod.root, markers), timeout))
 
 
 def access(pod: Pod, job: str) -> tuple[str, list[JobState]]:
@@ -211,6 +225,23 @@ def who() -> dict[str, str]:
     client = hashlib.sha256(f"{_me()}:{state_dir()}".encode()).hexdigest()[:16]
     started = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
     return {"owner": _me(), "started": started, "client": client}
+
+
+def by(details: dict[str, Any]) -> str:
+    """Say whose a job is, as its details tell it."""
+    return f" (by {details['owner']})" if details.get("owner") else ""
+
+
+def _owner() -> str:
+    return "{owner}, since {started}".format(**who())
+
+
+def _details(text: str) -> dict[str, Any]:
+    try:
+        details = json.loads(text)
+    except ValueError:
+        return {}
+    return details if isinstance(details, dict) else {}
 
 
 def _me() -> str:

@@ -87,21 +87,6 @@ def pods(rows: Iterable[dict[str, Any]]) -> None:
     )
 
 
-def models(rows: Iterable[Row]) -> None:
-    """Print the table of models, and below it why one does not serve."""
-    rows = list(rows)
-    table(
-        ("pod", "name", "model", "status", "port", "GPUs", "phase"),
-        [
-            (r.pod, r.name, r.model, r.status, r.port, ",".join(map(str, r.gpus)), r.phase)
-            for r in rows
-        ],
-    )
-    for row in rows:
-        if row.cause:
-            say(f"{row.name or row.pod}: {plain(row.cause)}" + (f"; {row.fix}" if row.fix else ""))
-
-
 def checks(found: Iterable[Check]) -> None:
     """Print the table of checks, and how to mend what is wrong below it."""
     found = list(found)

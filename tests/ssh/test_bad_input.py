@@ -236,7 +236,8 @@ def test_a_taken_model_name_and_a_taken_port(known: Client) -> None:
     try:
         again = known.run(*START)
         assert again.returncode == 1
-        assert "qwen runs already on dc1 (org/thing); inv models.stop --name=qwen" in again.stderr
+        assert "qwen runs already on dc1: org/thing (by " in again.stderr
+        assert "); inv models.stop --name=qwen, or take another --name" in again.stderr
         words = ("models.start", "--model=org/thing", "--name=two", f"--port={started['port']}")
         assert "is in use on the pod; take another: --port=N" in known.run(*words).stderr
     finally:

@@ -174,27 +174,46 @@ def test_stopping_ends_the_whole_session_and_what_left_it(pod: Pod, tmp_path: Pa
     pod.settings = replace(pod.settings, stop_grace=1)
     jobs.start(pod, job(script))
     pids = [await_pid(tmp_path / name) for name in "abc"]
-    assert jobs.stop(pod, "work") is True
+    assert jobs.stop(pod, "work")
     for pid in pids:
         assert gone(pid, patience=0), pid
     assert (state(pod).alive, state(pod).stopped) == (False, True)
 
 
 def test_stopping_what_is_not_there_is_said(pod: Pod) -> None:
-    assert jobs.stop(pod, "work") is False
+    assert jobs.stop(pod, "work") is None
 
 
-def test_a_killed_leader_leaves_nothing_behind_after_a_stop(pod: Pod, tmp_path: Path) -> None:
-    jobs.start(pod, job(f"sleep 300 & echo $! >{tmp_path}/child; wait"))
-    child = await_pid(tmp_path / "child")
+def test_what_a_killed_leader_leaves_behind_ends_with_it(pod: Pod, tmp_path: Path) -> None:
+    script = f"sleep 300 & echo $! >{tmp_path}/child; setsid sleep 300 & "
+    jobs.start(pod, job(script + f"echo $! >{tmp_path}/away; wait"))
+    child, away = await_pid(tmp_path / "child"), await_pid(tmp_path / "away")
     leader = state(pod).pid
     assert leader
     os.kill(leader, 9)
-    assert gone(leader)
-    assert finished_exit(pod) == "137"
-    assert not gone(child, patience=0)
-    jobs.stop(pod, "work")
+    assert finished(pod)[1] == "137"
     assert gone(child, patience=0)
+    assert not gone(away, patience=0)
+    jobs.stop(pod, "work")
+    assert gone(away, patience=0)
+
+
+def test_a_session_whose_leader_is_gone_may_be_somebody_elses(pod: Pod, tmp_path: Path) -> None:
+    import subprocess
+
+    jobs.start(pod, job("true"))
+    finished(pod)
+    script = f"sleep 300 & echo $! >{tmp_path}/child; sleep 0.2"
+    leader = subprocess.Popen(["sh", "-c", script], start_new_session=True, cwd="/")
+    child = await_pid(tmp_path / "child")
+    leader.wait()
+    try:
+        _, start, boot = (folder(pod) / "pid").read_text().split()
+        (folder(pod) / "pid").write_text(f"{leader.pid} {start} {boot}\n")
+        jobs.stop(pod, "work")
+        assert not gone(child, patience=0)
+    finally:
+        os.kill(child, 9)
 
 
 def test_a_pid_that_is_somebody_elses_by_now_is_not_touched(pod: Pod, tmp_path: Path) -> None:
@@ -232,10 +251,6 @@ def test_a_reader_that_stalls_does_not_hold_the_job_up(pod: Pod, tmp_path: Path)
         assert time.monotonic() < deadline
         time.sleep(0.05)
     events.close()  # type: ignore[attr-defined]
-
-
-def finished_exit(pod: Pod) -> str:
-    return finished(pod)[1]
 
 
 def await_pid(path: Path, patience: float = 20) -> int:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -35,14 +37,28 @@ def piece(**delta: str) -> bytes:
 ANSWER = piece(content="I am ") + piece(content="a stand-in.") + piece() + b"data: [DONE]\n\n"
 
 
+METRICS = """\
+# HELP vllm:num_requests_running Number of requests in model execution batches.
+vllm:num_requests_running{engine="0",model_name="m"} 2.0
+vllm:num_requests_waiting{engine="0",model_name="m"} 1.0
+vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.4125
+"""
+
+
 class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    busy = False
+
     def log_message(self, *arguments: object) -> None:
         """The log is for what a test prints."""
 
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/health" else 404)
-        self.send_header("Content-Length", "0")
+        metrics = self.path == "/metrics" and self.busy
+        body = METRICS.encode() if metrics else b""
+        self.send_response(200 if metrics or self.path == "/health" else 404)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -69,8 +85,30 @@ def serve(words: list[str]) -> None:
         time.sleep(600)
     if "--deaf" in words:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if "--busy" in words:
+        Handler.busy = True
+        now = f"{datetime.now():%m-%d %H:%M:%S}"
+        print(
+            f"(APIServer pid=1) INFO {now} [loggers.py:273] Engine 000: Avg prompt throughput: "
+            "3.6 tokens/s, Avg generation throughput: 48.2 tokens/s, Running: 2 reqs",
+            flush=True,
+        )
+    if "--child" in words:
+        subprocess.Popen(["sleep", "600"])
+    if "--leave-behind" in words:  # a process that hides, but for its use of the GPU
+        hidden = subprocess.Popen(["sleep", "600"], env={}, start_new_session=True)
+        (Path.home() / "computes").write_text(f"{hidden.pid}\n")
     port = int(words[words.index("--port") + 1])
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+def fetch(folder: str) -> None:
+    """Bring a megabyte, and the rest once somebody has made the file `gate`."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    (Path(folder) / "part").write_bytes(bytes(1_000_000))
+    while not (Path.home() / "gate").exists():
+        time.sleep(0.05)
+    (Path(folder) / "rest").write_bytes(bytes(1_000_000))
 
 
 if __name__ == "__main__":
@@ -78,3 +116,5 @@ if __name__ == "__main__":
         serve(sys.argv[2:])
     elif "missing" in sys.argv[3]:
         sys.exit(f"Error: Model '{sys.argv[3]}' not found.")
+    elif "slow" in sys.argv[3]:
+        fetch(Path("weights").read_text().strip())

@@ -108,6 +108,7 @@ def test_the_plan_of_a_known_model_is_the_catalogs() -> None:
         "--served-model-name", "qwen", "Qwen/Qwen3-8B",
         "--host", "127.0.0.1",
         "--port", "8001",
+        "--disable-access-log-for-endpoints", "/health,/metrics",
         "--enable-auto-tool-choice",
         "--tool-call-parser", "hermes",
         "--reasoning-parser", "qwen3",

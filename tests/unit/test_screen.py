@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fabfile import screen
 from fabfile.plan.rows import Row, unreachable
+from fabfile.screen import listing
 from fabfile.screen.log import LogView
 from fabfile.screen.steps import Steps
 
@@ -100,7 +101,7 @@ def test_models_that_do_not_serve_say_why_beside_the_table(
 ) -> None:
     failed = Row("dc1", "qwen", "Qwen/Qwen3-8B", "failed", 8001, [0, 1], None, None, None,
                  cause="the disk is\x1b[2J full", fix="free space")  # fmt: skip
-    screen.models([failed, unreachable("dc2", "no answer in time")])
+    listing.models([failed, unreachable("dc2", "no answer in time")])
     told = capsys.readouterr()
     assert [line.split() for line in told.out.splitlines()[1:]] == [
         ["dc1", "qwen", "Qwen/Qwen3-8B", "failed", "8001", "0,1"],

@@ -18,9 +18,10 @@ from fabfile.commands import facts as facts_script
 from fabfile.commands import jobs, shell, upkeep
 from fabfile.commands.jobs import Job
 from fabfile.commands.lookup import lookup
-from fabfile.commands.serve import serve
+from fabfile.commands.serve import fetch, serve
 from fabfile.commands.setup_script import setup_script
 from fabfile.plan.asked import Wish
+from fabfile.plan.download import Download
 from fabfile.plan.engine import choose
 from fabfile.plan.environment import lines
 from fabfile.plan.facts import parse_facts
@@ -131,9 +132,10 @@ def a_launch(model: str = "Qwen/Qwen3-8B", name: str = "qwen", **wish: Any) -> L
 
 
 def a_job(**changes: Any) -> Job:
-    return serve("~/.pi", a_launch(**changes), {"VLLM_API_KEY": "sk-1"}, "2026-11-22T10:00:00Z")
+    return serve("~/.pi", a_launch(**changes), {"VLLM_API_KEY": "sk-1"}, WHO, forced=False)
 
 
+WHO = {"owner": "me@laptop", "started": "2026-11-22T10:00:00Z", "client": "0123"}
 _roots = {"home": "~/.pi", "odd": "/a b/it's $(id)"}
 SCRIPTS: dict[str, tuple[str, str]] = {
     f"{name}-{kind}": (language, script)
@@ -141,8 +143,8 @@ SCRIPTS: dict[str, tuple[str, str]] = {
     for name, language, script in (
         ("start", "sh", jobs.start(root, a_job(), "me@laptop, 'now'", 64)),
         ("follow", "sh", jobs.follow(root, "qwen")),
-        ("follow-some", "sh", jobs.follow(root, "qwen", "3", 17, "ready", 50, "/models")),
-        ("stop", "sh", jobs.stop(root, "qwen", 12)),
+        ("follow-some", "sh", jobs.follow(root, "qwen", "3", 17, "ready", 50)),
+        ("stop", "sh", jobs.stop(root, "qwen", "me@laptop, 'now'", 12)),
         ("status", "sh", jobs.status(root)),
         ("status-marked", "sh", jobs.status(root, MARKERS)),
         ("access", "sh", jobs.access(root, "qwen")),
@@ -157,7 +159,9 @@ SCRIPTS: dict[str, tuple[str, str]] = {
         ("run", "sh", upkeep.run("echo 'it is'; exit 3")),
         ("supervise", "sh", shell.text("supervise.sh")),
         ("serve", "bash",
-         serve(root, a_launch(), {"VLLM_API_KEY": "sk-1"}, "2026-11-22T10:00:00Z").script),
+         serve(root, a_launch(), {"VLLM_API_KEY": "sk-1"}, WHO, forced=False).script),
+        ("download", "bash",
+         fetch(root, "_download-it", Download("me/it's $(id)"), "release-0.33.0", {}, WHO).script),
         ("setup", "bash", setup_script(a_setup(), root, a_setup().todo)),
         ("setup-on-cpu", "bash", setup_script(a_setup(""), root, a_setup("").todo)),
         ("setup-of-nothing", "bash", setup_script(a_setup(), root, [])),
@@ -193,7 +197,8 @@ def test_shellcheck_has_nothing_to_say_about_any_script(tmp_path: Path) -> None:
 def test_the_command_line_of_a_model_is_this_one() -> None:
     assert a_job().script.splitlines()[-1] == (
         "exec vllm serve Qwen/Qwen3-8B --served-model-name qwen Qwen/Qwen3-8B "
-        "--host 127.0.0.1 --port 8001 --enable-auto-tool-choice --tool-call-parser hermes "
+        "--host 127.0.0.1 --port 8001 --disable-access-log-for-endpoints /health,/metrics "
+        "--enable-auto-tool-choice --tool-call-parser hermes "
         "--reasoning-parser qwen3"
     )
 
@@ -212,7 +217,8 @@ def test_the_command_line_of_a_model_on_two_gpus_with_wishes_is_this_one() -> No
     assert script.splitlines()[-1] == (
         "exec vllm serve Qwen/Qwen3-Coder-30B-A3B-Instruct "
         "--served-model-name coder Qwen/Qwen3-Coder-30B-A3B-Instruct "
-        "--host 0.0.0.0 --port 9000 --tensor-parallel-size 2 --enable-auto-tool-choice "
+        "--host 0.0.0.0 --port 9000 --disable-access-log-for-endpoints /health,/metrics "
+        "--tensor-parallel-size 2 --enable-auto-tool-choice "
         "--tool-call-parser qwen3_coder --gpu-memory-utilization 0.8 --max-model-len 32768 "
         """--default-chat-template-kwargs '{"a": "it\\u0027s"}' --enable-expert-parallel"""
     )
@@ -223,12 +229,12 @@ def test_the_command_line_of_a_download_leaves_out_what_the_catalog_says() -> No
     catalog = SHIPPED.model_copy(update={"models": {"openai/gpt-oss-20b": known}})
     pod = ready_facts("release", "0.33.0", "1x-h100")
     plan = plan_launch(Wish("openai/gpt-oss-20b", "oss"), pod, catalog, "release")
-    script = serve("~/.pi", plan, {}, "now").script
+    script = serve("~/.pi", plan, {}, WHO, forced=False).script
     assert "  hf download openai/gpt-oss-20b --exclude 'original/*' --quiet\n" in script
 
 
 def test_the_environment_of_a_model_stands_in_its_file() -> None:
-    job = serve("~/.pi", a_launch(gpus=[2, 3]), {"VLLM_API_KEY": "sk 1"}, "now")
+    job = serve("~/.pi", a_launch(gpus=[2, 3]), {"VLLM_API_KEY": "sk 1"}, WHO, forced=False)
     assert job.files["env"].splitlines() == [
         "CUDA_DEVICE_ORDER=PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES=2,3",
@@ -254,7 +260,7 @@ class FakePod:
             (programs / name).chmod(0o755)
 
     def serve(self, plan: LaunchPlan, secrets: dict[str, str]) -> None:
-        job = serve(str(self.root), plan, secrets, "now")
+        job = serve(str(self.root), plan, secrets, WHO, forced=False)
         for name, content in {**job.files, "run.sh": job.script}.items():
             (self.run / name).write_text(content)
         done = subprocess.run(["bash", self.run / "run.sh"], capture_output=True, cwd="/")
@@ -273,7 +279,8 @@ def test_vllm_gets_its_words_and_variables_unchanged(
 ) -> None:
     pod = FakePod(tmp_path_factory.mktemp("pod"))
     args = [word for value in values for word in ("--x", value)]
-    plan = LaunchPlan(**{**vars(a_launch()), "model": "me/it's `mine`", "args": args})
+    odd = "me/it's `mine`"
+    plan = replace(a_launch(), model=odd, download=Download(odd), args=args)
     pod.serve(plan, {"VLLM_API_KEY": secret})
     assert pod.words("vllm") == ["serve", "me/it's `mine`", *args]
     assert pod.words("hf") == ["download", "me/it's `mine`", "--quiet"]
@@ -283,7 +290,8 @@ def test_vllm_gets_its_words_and_variables_unchanged(
 
 def test_a_model_in_a_folder_of_the_pod_is_not_downloaded(tmp_path: Path) -> None:
     pod = FakePod(tmp_path)
-    pod.serve(LaunchPlan(**{**vars(a_launch()), "model": "/models/mine"}), {})
+    mine = "/models/mine"
+    pod.serve(replace(a_launch(), model=mine, download=Download(mine)), {})
     assert pod.words("vllm")[:2] == ["serve", "/models/mine"]
     assert pod.words("hf") == []
 
@@ -316,7 +324,7 @@ def test_no_secret_stands_in_a_script_a_record_or_a_plan() -> None:
         "PIP_INDEX_URL": "https://user:SECRET@index",
     }
     launch = a_launch()
-    job = serve("~/.pi", launch, secrets, "now")
+    job = serve("~/.pi", launch, secrets, WHO, forced=False)
     setup = a_setup(**secrets)
     shown = (
         job.script,
