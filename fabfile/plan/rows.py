@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..errors import PodfabError
+from ..records.names import unknown
 from .diagnosis import diagnose
 from .facts import JobState
 from .phases import phase_of
@@ -40,6 +42,32 @@ def rows(pod: str, jobs: Iterable[JobState]) -> list[Row]:
         for job in jobs
         if job.details.get("kind") == "serve" and (job.alive or not job.stopped)
     ]
+
+
+def running(pod: str, name: str, jobs: Iterable[JobState]) -> Row:
+    """Return the row of a model that runs.
+
+    Raises PodfabError when it does not, with why it failed or the nearest name.
+    """
+    models = {row.name: row for row in rows(pod, jobs)}
+    if name not in models:
+        advice = f"inv models lists {pod}'s"
+        raise unknown(name, "model that runs", [known for known in models if known], advice)
+    row = models[name]
+    if row.status == "failed":
+        raise PodfabError(f"{name} has failed: {row.cause}; {row.fix}")
+    return row
+
+
+def ready_port(pod: str, name: str, jobs: Iterable[JobState]) -> int:
+    """Return the port on the pod where a model answers.
+
+    Raises PodfabError when it does not, with what it does or why it failed.
+    """
+    row = running(pod, name, jobs)
+    if row.status != "ready" or row.port is None:
+        raise PodfabError(f"{name} is not ready yet ({row.phase or row.cause}); look: inv models")
+    return row.port
 
 
 def unreachable(pod: str, cause: str) -> Row:
