@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -168,16 +169,16 @@ def show_log(where: Target, name: str, lines: int, follow: bool, run: str) -> No
     if name not in (known := {job.name for job in jobs.status(where.pod)}):
         advice = f"inv models lists {where.name}'s"
         raise names.unknown(name, "model", sorted(known), advice)
-    view = LogView()
     number = jobs.run_number(where.pod, name, run)
     until = "exit" if follow else "now"
     events = jobs.follow(where.pod, name, number, until, lines=lines, on_lost=screen.say)
     try:
-        for event in events:
-            if isinstance(event, jobs.Log):
-                view.write(event.data)
-            elif event.what == "exit":
-                screen.say(f"{name} has ended (exit {event.value})")
+        with closing(LogView()) as view:
+            for event in events:
+                if isinstance(event, jobs.Log):
+                    view.write(event.data)
+                elif event.what == "exit":
+                    screen.say(f"{name} has ended (exit {event.value})")
     except KeyboardInterrupt:
         screen.say(f"\n{name} goes on; to stop it: inv models.stop --name={name}")
 
