@@ -13,7 +13,6 @@ from .screen import connection
 from .target import Target
 
 if TYPE_CHECKING:
-    from .plan.launch import LaunchPlan
     from .plan.rows import Row
     from .remote.pod import Pod
     from .remote.tunnel import Forward
@@ -65,18 +64,18 @@ def show_variables(where: Target, name: str, wish: int | None) -> None:
         connection.needs_tunnel(name, port, wish or port, where.flag)
 
 
-def show(where: Target, plan: LaunchPlan, row: Row) -> None:
+def show(where: Target, row: Row, task: str, public: bool) -> None:
     """Say how a model that was just started is reached."""
     from .remote.sshconfig import destination
 
-    address, port = where.pod.address, plan.port
+    address, port = where.pod.address, row.port
     ssh = outside = ""
     if not address.is_local:
         ssh = shlex.join(["ssh", "-N", "-L", f"{port}:127.0.0.1:{port}", *address.words])
-        if "0.0.0.0" in plan.args and "ProxyJump" not in address.options:
+        if public and "ProxyJump" not in address.options:
             host = destination(address)[1]
             outside = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
-    connection.started(row, plan.task, where.flag, ssh, outside)
+    connection.started(row, task, where.flag, ssh, outside)
 
 
 def _say_local(where: Target, ports: dict[str, int], wishes: dict[str, int | None]) -> None:

@@ -114,7 +114,7 @@ def start(
     if json:
         screen.document(row.document())
     else:
-        show(where, decided, row)
+        show(where, row, decided.task, public)
 
 
 @task(name_="the model to stop", all="all models of the pod", pod=cli.POD, json=cli.JSON)

@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 from paramiko import Channel, Transport
-from paramiko.ssh_exception import SSHException
+from paramiko.ssh_exception import ChannelException, SSHException
 
 _LOOPBACK = "127.0.0.1"
 _BROKEN = (OSError, EOFError, SSHException)
@@ -39,10 +39,7 @@ class Forward:
         self._listener.close()
 
     def _accept(self) -> None:
-        while self._listener.fileno() >= 0:
-            if not (transport := self._transport()):
-                time.sleep(0.1)
-                continue
+        while self._held():
             try:
                 sock, _ = self._listener.accept()
             except TimeoutError:
@@ -50,18 +47,34 @@ class Forward:
             except OSError:  # closed, or no file is left to be opened: what waits is taken later
                 time.sleep(0.1)
                 continue
-            Thread(target=self._carry, args=(sock, transport), daemon=True).start()
+            Thread(target=self._carry, args=(sock,), daemon=True).start()
 
-    def _carry(self, sock: socket.socket, transport: Transport) -> None:
+    def _carry(self, sock: socket.socket) -> None:
         """Pass one connection on, both ways; one that the pod refuses is closed."""
         with sock, suppress(*_BROKEN):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with open_channel(transport, self.remote) as channel:
+            with self._channel() as channel:
                 end = (sock.shutdown, socket.SHUT_RDWR)
                 back = Thread(target=_copy, args=(channel.recv, sock.sendall, *end), daemon=True)
                 back.start()
                 _copy(sock.recv, channel.sendall, channel.shutdown, 1)
                 back.join()
+
+    def _channel(self) -> Channel:
+        """Open the pod's end of a connection, as soon as the pod is there."""
+        while self._held():
+            try:
+                if transport := self._transport():
+                    return open_channel(transport, self.remote)
+            except ChannelException:
+                raise
+            except (SSHException, EOFError):  # the pod has left just now, and got nothing of it yet
+                pass
+            time.sleep(0.1)
+        raise EOFError
+
+    def _held(self) -> bool:
+        return self._listener.fileno() >= 0
 
 
 def open_channel(transport: Transport, port: int) -> Channel:

@@ -72,7 +72,7 @@ def variables(local: int, key: str) -> None:
 
 def needs_tunnel(name: str, port: int, local: int, flag: str) -> None:
     """Say which command holds the local port open for a model."""
-    say(f"the port must be held open: inv models.tunnel {name}{_chosen(port, local)}{flag}")
+    say(f"that port is open while this runs: inv models.tunnel {name}{_chosen(port, local)}{flag}")
 
 
 def _evaluated(name: str | None, flags: str) -> str:
