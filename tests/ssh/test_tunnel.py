@@ -27,7 +27,8 @@ KEY = "it's a $(key)"
 @pytest.fixture
 def served(ready: Client) -> Client:
     ready.extra["PI_API_KEY"] = KEY
-    start(ready, "qwen")
+    started = start(ready, "qwen")
+    assert started.returncode == 0, started.stderr
     return ready
 
 
