@@ -84,6 +84,7 @@ def start(
       inv models.start --model=Qwen/Qwen3-8B --name=qwen
       inv models.start --model=Qwen/Qwen3-8B --context=32k --memory=50% --plan
     """
+    from .endpoint import show
     from .plan import numbers
     from .plan.asked import Wish
     from .serving import decide, launch, refuse_failed
@@ -113,7 +114,7 @@ def start(
     if json:
         screen.document(row.document())
     else:
-        screen.connection(row)
+        show(where, row)
 
 
 @task(name_="the model to stop", all="all models of the pod", pod=cli.POD, json=cli.JSON)
@@ -148,9 +149,11 @@ def restart(c: invoke.Context, name: str, pod: str = "") -> None:
 
     Example: inv models.restart qwen
     """
+    from .endpoint import show
     from .serving import restart as start_again
 
-    screen.connection(start_again(target(c, pod), name))
+    where = target(c, pod)
+    show(where, start_again(where, name))
 
 
 @task(model="its id on Hugging Face", pod=cli.POD, json=cli.JSON)
@@ -229,6 +232,41 @@ def diagnose(
         screen.document(found.document())
     else:
         screen.diagnosis(found)
+
+
+@task(
+    name_="the model, or several: qwen,coder",
+    port="the port on this side, of several models the first (default: the model's own, or any)",
+    pod=cli.POD,
+)
+def tunnel(c: invoke.Context, name: str, port: str = "", pod: str = "") -> None:
+    """Hold a local port open that leads to a model; Ctrl-C ends the tunnel, never the model.
+
+    Examples:
+      inv models.tunnel qwen
+      inv models.tunnel qwen,coder --port=9001
+    """
+    from .endpoint import hold
+    from .plan import numbers
+
+    names = list(dict.fromkeys(filter(None, (word.strip() for word in name.split(",")))))
+    if not names:
+        raise UsageError("which model? inv models.tunnel qwen")
+    first = numbers.port(port)
+    ports = [numbers.port(str(first + i)) if first else None for i in range(len(names))]
+    hold(target(c, pod), dict(zip(names, ports, strict=True)))
+
+
+@task(name_="the model", port="the tunnel's port on this side, when not the model's", pod=cli.POD)
+def env(c: invoke.Context, name: str, port: str = "", pod: str = "") -> None:
+    """Print what a shell needs to reach a model: its address, and the key it was started with.
+
+    Example: eval "$(inv models.env qwen)"
+    """
+    from .endpoint import show_variables
+    from .plan import numbers
+
+    show_variables(target(c, pod), name, numbers.port(port))
 
 
 @task(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import screen
 from .errors import PodfabError
 from .listing import remember, row_of, served
+from .records import names
 from .screen.log import LogView
 from .stopping import stop_model
 from .target import Target
@@ -120,7 +122,7 @@ def _begin(where: Target, plan: LaunchPlan, force: bool) -> Started:
         what = f"{begun.details.get('model')}{jobs.by(begun.details)}"
         raise PodfabError(
             f"{plan.name} runs already on {where.name}: {what}; "
-            f"inv models.stop --name={plan.name}, or take another --name"
+            f"inv models.stop --name={plan.name}{where.flag}, or take another --name"
         )
     return begun
 
@@ -152,19 +154,21 @@ def show_log(where: Target, name: str, lines: int, follow: bool, run: str) -> No
     """Print a run's log to stdout; Ctrl-C ends the following only."""
     from .remote import jobs
 
-    served(where, name, jobs.status(where.pod))
-    view = LogView()
+    if name not in (known := {job.name for job in jobs.status(where.pod)}):
+        advice = f"inv models lists {where.name}'s"
+        raise names.unknown(name, "model", sorted(known), advice)
     number = jobs.run_number(where.pod, name, run)
     until = "exit" if follow else "now"
     events = jobs.follow(where.pod, name, number, until, lines=lines, on_lost=screen.say)
     try:
-        for event in events:
-            if isinstance(event, jobs.Log):
-                view.write(event.data)
-            elif event.what == "exit":
-                screen.say(f"{name} has ended (exit {event.value})")
+        with closing(LogView()) as view:
+            for event in events:
+                if isinstance(event, jobs.Log):
+                    view.write(event.data)
+                elif event.what == "exit":
+                    screen.say(f"{name} has ended (exit {event.value})")
     except KeyboardInterrupt:
-        screen.say(f"\n{name} goes on; to stop it: inv models.stop --name={name}")
+        screen.say(f"\n{name} goes on; to stop it: inv models.stop --name={name}{where.flag}")
 
 
 def _watch(where: Target, name: str, run: str) -> None:
@@ -177,6 +181,7 @@ def _watch(where: Target, name: str, run: str) -> None:
         watch(events, name, where.pod.settings.stall_timeout)
     except KeyboardInterrupt:
         screen.say(
-            f"{name} goes on starting; see: inv models; to stop it: inv models.stop --name={name}"
+            f"{name} goes on starting; see: inv models{where.flag}; "
+            f"to stop it: inv models.stop --name={name}{where.flag}"
         )
         raise

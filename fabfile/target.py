@@ -29,6 +29,11 @@ class Target:
     record: pods.Pod
     pod: Pod
 
+    @property
+    def flag(self) -> str:
+        """What a further command needs to work on this pod: nothing when it is the active one."""
+        return "" if pods.load().active == self.name else f" --pod={self.name}"
+
 
 _reached: dict[tuple[str, str, str], Pod] = {}
 

@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import PodfabError
-from ..plan.rows import rows
-from ..records.names import unknown
+from ..plan.rows import ready_port
 from ..target import Target
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ def connected(where: Target, name: str) -> Iterator[openai.OpenAI]:
     with ThreadPoolExecutor(max_workers=1) as pool:
         importing = pool.submit(_import_openai)  # 0.4 s that the network need not wait for
         key, found = jobs.access(where.pod, name)
-        port = _ready_port(where, name, found)
+        port = ready_port(where.name, name, found)
         with where.pod.forward(port) as local:
             importing.result()
             with client(f"http://127.0.0.1:{local}/v1", key) as opened:
@@ -43,16 +41,3 @@ def _import_openai() -> type[openai.OpenAI]:
     from openai import OpenAI
 
     return OpenAI
-
-
-def _ready_port(where: Target, name: str, found: list) -> int:
-    models = {row.name: row for row in rows(where.name, found)}
-    if name not in models:
-        advice = f"inv models lists {where.name}'s"
-        raise unknown(name, "model that runs", [known for known in models if known], advice)
-    row = models[name]
-    if row.status == "failed":
-        raise PodfabError(f"{name} has failed: {row.cause}; {row.fix}")
-    if row.status != "ready" or row.port is None:
-        raise PodfabError(f"{name} is not ready yet ({row.phase or row.cause}); look: inv models")
-    return row.port

@@ -46,6 +46,7 @@ def serve(
             "gpus": plan.gpus,
             "engine": plan.engine,
             "task": plan.task,
+            "public": "0.0.0.0" in plan.args,
             **who,
         },
         files={**_files(plan.env, secrets), "ready.py": text("ready.py")},

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ..errors import PodfabError
+from ..records.names import unknown
 from .activity import Activity, parse_activity
 from .diagnosis import diagnose
 from .facts import JobState
@@ -16,8 +18,9 @@ from .phases import phase_of
 class Row:
     """A model on a pod.
 
-    `phase` says what it does just now, `cause` and `fix` why it failed, `owner` who started it;
-    `fetched` of `bytes` are on the disk while it downloads.
+    `public` tells whether it listens on all addresses, `phase` what it does just now, `cause` and
+    `fix` why it failed, `owner` who started it; `fetched` of `bytes` are on the disk while it
+    downloads.
     """
 
     pod: str
@@ -29,6 +32,8 @@ class Row:
     pid: int | None
     url: str | None
     started: str | None
+    task: str = "generate"
+    public: bool = False
     phase: str | None = None
     cause: str | None = None
     fix: str | None = None
@@ -55,6 +60,32 @@ def rows(pod: str, jobs: Iterable[JobState]) -> list[Row]:
     return [_row(pod, job) for job in jobs if is_shown(job)]
 
 
+def running(pod: str, name: str, jobs: Iterable[JobState]) -> Row:
+    """Return the row of a model that runs.
+
+    Raises PodfabError when it does not, with why it failed or the nearest name.
+    """
+    models = {row.name: row for row in rows(pod, jobs)}
+    if name not in models:
+        advice = f"inv models lists {pod}'s"
+        raise unknown(name, "model that runs", [known for known in models if known], advice)
+    row = models[name]
+    if row.status == "failed":
+        raise PodfabError(f"{name} has failed: {row.cause}; {row.fix}")
+    return row
+
+
+def ready_port(pod: str, name: str, jobs: Iterable[JobState]) -> int:
+    """Return the port on the pod where a model answers.
+
+    Raises PodfabError when it does not, with what it does or why it failed.
+    """
+    row = running(pod, name, jobs)
+    if row.status != "ready" or row.port is None:
+        raise PodfabError(f"{name} is not ready yet ({row.phase or row.cause}); look: inv models")
+    return row.port
+
+
 def unreachable(pod: str, cause: str) -> Row:
     """Return the row of a pod that does not answer."""
     return Row(pod, None, None, "unreachable", None, [], None, None, None, cause=cause)
@@ -72,6 +103,8 @@ def _row(pod: str, job: JobState) -> Row:
         pid=job.pid if job.alive else None,
         url=f"http://127.0.0.1:{port}/v1" if port else None,
         started=job.details.get("started"),
+        task=job.details.get("task", "generate"),
+        public=job.details.get("public", False),
         owner=job.details.get("owner"),
         uptime_s=job.uptime,
         fetched=job.fetched,

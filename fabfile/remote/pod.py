@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import socket
-import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any, BinaryIO
 
 import invoke
 from invoke.exceptions import CommandTimedOut, ThreadException
+from paramiko import Transport
 from paramiko.ssh_exception import ChannelException, SSHException
 
 from ..errors import ConnectionLost, PodfabError, RemoteFailed, Unreachable
@@ -18,6 +17,7 @@ from ..records.settings import Settings
 from .address import Address
 from .connect import connect
 from .runner import LocalRunner, Sink, Through
+from .tunnel import Forward, open_channel
 
 # The script comes on stdin, by its length: nothing of it stands in argv, and any login shell can
 # read this line. What stays open of stdin then tells the script that its client is still there.
@@ -141,20 +141,22 @@ class Pod:
         if self.address.is_local:
             yield port
             return
+        with closing(self.tunnel(port)) as held:
+            yield held.local
+
+    def tunnel(self, port: int, local: int = 0) -> Forward:
+        """Open a local port that leads to one on the pod's loopback; 0 is any that is free.
+
+        Raises Unreachable when the pod's sshd forbids forwarding, OSError when `local` is not free.
+        """
         self.open()
         self._probe(port)
-        local = _free_port()
-        tunnel = self._opened.forward_local(
-            local, remote_port=port, local_host="127.0.0.1", remote_host="127.0.0.1"
-        )
-        tunnel.__enter__()
-        try:
-            _await_listening(local)
-            yield local
-        finally:
-            # A connection in it that broke was told to whoever used it; it is no error of ours.
-            with suppress(ThreadException):
-                tunnel.__exit__(None, None, None)
+        return Forward(self.transport, port, local)
+
+    def transport(self) -> Transport | None:
+        """Return the ssh connection's transport while it stands."""
+        connected = self._opened is not None and self._opened.is_connected
+        return self._opened.transport if connected else None
 
     def _start(self, script: str, **options: Any) -> Any:
         self.open()
@@ -209,10 +211,7 @@ class Pod:
     def _probe(self, port: int) -> None:
         """Ask sshd for one forwarded connection: its refusal has a reason, a tunnel's has none."""
         try:
-            channel = self._opened.transport.open_channel(
-                "direct-tcpip", ("127.0.0.1", port), ("127.0.0.1", 0)
-            )
-            channel.close()
+            open_channel(self._opened.transport, port).close()
         except ChannelException as error:
             if error.code == 1:
                 raise Unreachable(
@@ -226,20 +225,3 @@ class Pod:
 
 def _bytes(text: str) -> bytes:
     return text.encode("latin-1")
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def _await_listening(port: int, patience: float = 5) -> None:
-    """Wait until Fabric's forwarding thread listens: it gives no sign of its own."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.005)
-    raise Unreachable(f"the local port {port} could not be opened")

@@ -14,7 +14,6 @@ from ..plan.hardware import counted
 if TYPE_CHECKING:
     from ..plan.diagnosis import Diagnosis
     from ..plan.examination import Check
-    from ..plan.rows import Row
 
 STYLES = {
     "ok": "green", "changed": "green", "ready": "green", "done": "green",
@@ -114,11 +113,3 @@ def _hanging(head: str, text: str) -> None:
 def size(kib: int) -> str:
     """Write a size as people do."""
     return f"{kib / 1024**2:.1f} GiB" if kib >= 1024**2 else f"{kib / 1024:.0f} MiB"
-
-
-def connection(row: Row) -> None:
-    """Say how to reach a model that was just started."""
-    say(f"{row.name} is {row.status} on {row.pod}, at {row.url} there")
-    say(f'  ask it:  inv prompt {row.name} "..."')
-    say(f"  log:     inv models.logs {row.name}")
-    say(f"  stop it: inv models.stop --name={row.name}")

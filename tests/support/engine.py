@@ -34,6 +34,8 @@ def piece(**delta: str) -> bytes:
     return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
 
 
+WORDS = {"role": "assistant", "content": "I am a stand-in."}
+WHOLE = json.dumps({"choices": [{"index": 0, "message": WORDS, "finish_reason": "stop"}]}).encode()
 ANSWER = piece(content="I am ") + piece(content="a stand-in.") + piece() + b"data: [DONE]\n\n"
 
 
@@ -61,12 +63,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         key = os.environ["VLLM_API_KEY"]
         allowed = self.headers.get("Authorization") == f"Bearer {key}"
         body = b"{}" if allowed else b'{"error":"Unauthorized"}'
         if allowed and self.path == "/v1/chat/completions":
-            body = ANSWER
+            body = ANSWER if asked.get("stream") else WHOLE
         self.send_response(200 if allowed else 401)
         if body is ANSWER:
             self.send_header("Content-Type", "text/event-stream")
