@@ -71,7 +71,7 @@ class Watch:
             self.exit = event.value
             if self._phase:
                 state = "failed" if self.failed else "done"
-                steps.step(self._phase.name, state, self._taken(), str(self._download))
+                steps.step(self._phase.name, state, self._taken(), self._fetched())
         elif event.what == "bytes" and event.value.isdigit():
             self._download.total = int(event.value)
         elif event.what == "kib" and event.value.isdigit():
@@ -97,8 +97,10 @@ class Watch:
 
     def _leave(self, steps: Steps) -> None:
         if self._phase:
-            note = str(self._download) if self._phase is PHASES[0] else ""
-            steps.step(self._phase.name, "done", self._taken(), note)
+            steps.step(self._phase.name, "done", self._taken(), self._fetched())
+
+    def _fetched(self) -> str:
+        return self._download.done(self._taken()) if self._phase is PHASES[0] else ""
 
     def _taken(self) -> float:
         return time.monotonic() - self._since

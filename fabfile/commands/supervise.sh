@@ -44,7 +44,7 @@ echo $code >exit.new
 # bears its pid for as long as one of them lives.
 if kill -TERM "-$pid" 2>/dev/null; then
   i=0
-  while kill -0 "-$pid" 2>/dev/null && [ $i -lt 100 ]; do
+  while kill -0 "-$pid" 2>/dev/null && [ $i -lt 50 ]; do
     sleep 0.1
     i=$((i + 1))
   done

@@ -31,6 +31,14 @@ class DownloadProgress:
         (begun, first), (now, last) = self._points[0], self._points[-1]
         return max(0, last - first) / (now - begun) if now > begun else None
 
+    def done(self, seconds: float) -> str:
+        """Say what it was in all, once it is complete."""
+        if not self._points:
+            return ""
+        size = self.total or self._points[-1][1]
+        came = max(0, size - self._points[0][1])
+        return f"{_gb(size)} GB" + (f", {came / seconds / 1e6:.0f} MB/s" if came > 1e6 else "")
+
     def __str__(self) -> str:
         if not self._points:
             return ""

@@ -68,7 +68,7 @@ def _now(row: Row) -> str:
         words.append(f"{does.waiting} waiting")
     if does.kv_cache is not None:
         words.append(f"KV cache {does.kv_cache:.0%}")
-    if does.generation_tokens_per_s is not None:
+    if does.generation_tokens_per_s:
         words.append(f"{does.generation_tokens_per_s:.0f} tokens/s")
     return ", ".join(words)
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import socket
+import subprocess
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +60,12 @@ def test_a_model_starts_and_is_ready(stage: Stage) -> None:
     assert (STARTED["status"], STARTED["port"]) == ("ready", plan["port"])
 
 
+def test_weights_that_are_there_are_not_fetched_again(stage: Stage) -> None:
+    words = [f"--model={stage.model}", f"--pod={stage.pod}", "--json"]
+    found = json.loads(done(stage.client, "models.download", *words))
+    assert found["model"] == stage.model and found["bytes"] > 200_000_000
+
+
 def test_the_weights_came_through_the_hub(stage: Stage) -> None:
     if not stage.hub:
         pytest.skip("only where the hub is ours to watch")
@@ -66,7 +76,7 @@ def test_the_weights_came_through_the_hub(stage: Stage) -> None:
 def test_the_list_says_ready_with_the_right_fields(stage: Stage) -> None:
     found = json.loads(done(stage.client, "models.list", f"--pod={stage.pod}", "--json"))
     (row,) = [row for row in found if row["name"] == "flow"]
-    assert row == STARTED
+    assert same(row)
     assert (row["pod"], row["model"], row["status"]) == (stage.pod, stage.model, "ready")
     assert row["url"] == f"http://127.0.0.1:{row['port']}/v1"
     assert isinstance(row["pid"], int) and row["started"].endswith("Z")
@@ -118,23 +128,103 @@ def test_the_same_name_is_not_started_twice(stage: Stage) -> None:
     result = stage.client.run("models.start", *words)
     assert result.returncode == 1
     assert "flow runs already" in result.stderr
-    assert model_row(stage) == STARTED
+    assert same(model_row(stage))
+
+
+def test_the_list_tells_how_busy_it_is(stage: Stage) -> None:
+    deadline = time.monotonic() + 60
+    while (row := model_row(stage))["idle_s"] is None:
+        assert time.monotonic() < deadline, "the engine says nothing of its throughput"
+        time.sleep(1)
+    assert (row["running"], row["waiting"]) == (0, 0)
+    assert 0 <= row["kv_cache"] < 1 and row["uptime_s"] > 0
+
+
+def test_any_client_reaches_it_through_a_tunnel(stage: Stage) -> None:
+    holding = stage.client.popen("models.tunnel", "flow", f"--pod={stage.pod}")
+    assert holding.stderr
+    address = holding.stderr.readline()
+    while "http://" not in address:
+        assert address, "it ended without a word"
+        address = holding.stderr.readline()
+    port = re.findall(r":(\d+)/v1", address)[0]
+    words = ["models.env", "flow", f"--port={port}", f"--pod={stage.pod}"]
+    lines = done(stage.client, *words).splitlines()
+    variables = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    request = urllib.request.Request(
+        variables["OPENAI_BASE_URL"] + "/models",
+        headers={"Authorization": f"Bearer {shlex.split(variables['OPENAI_API_KEY'])[0]}"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert "flow" in [model["id"] for model in json.load(answer)["data"]]
+    holding.send_signal(signal.SIGINT)
+    holding.communicate(timeout=20)
+    assert holding.returncode == 130
+
+
+def test_a_second_model_runs_beside_it_through_fab_and_with_no_hub(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = stage.pod
+    if stage.hub:
+        monkeypatch.setitem(stage.client.extra, "HF_ENDPOINT", "http://127.0.0.1:9")
+    if stage.server:
+        place = f"{stage.server.user}@127.0.0.1:{stage.server.port}"
+    assert "Traceback" not in (asked := stage.client.run("pods", program="fab")).stderr, asked
+    fab = ["-H", place]
+    done(stage.client, *fab, "models.start", f"--model={stage.model}", "--name=two", program="fab")
+    assert "Paris" in done(stage.client, *fab, "prompt", "two", QUESTION, program="fab")
+    found = json.loads(done(stage.client, *fab, "models", "--json", program="fab"))
+    assert [(row["name"], row["status"]) for row in found] == [("flow", "ready"), ("two", "ready")]
+    assert found[0]["port"] != found[1]["port"]
+    assert "Paris" in done(stage.client, "prompt", "flow", QUESTION, f"--pod={stage.pod}")
+
+
+def test_an_engine_that_is_killed_is_a_failed_model_that_can_be_restarted(stage: Stage) -> None:
+    if not stage.server:
+        pytest.skip("only where the pod's processes can be ended from here")
+    row = model_row(stage, "two")
+    processes = session(row["pid"])
+    (core,) = [pid for pid in processes if "EngineCor" in command(pid)]
+    os.kill(core, signal.SIGKILL)
+    assert all(gone(pid, patience=60) for pid in processes)
+    row = model_row(stage, "two")
+    assert (row["status"], row["pid"]) == ("failed", None)
+    assert "engine" in row["cause"] and row["fix"]
+    assert model_row(stage)["status"] == "ready", "the other one goes on"
+    done(stage.client, "models.restart", "two", f"--pod={stage.pod}")
+    again = model_row(stage, "two")
+    assert (again["status"], again["port"]) == ("ready", row["port"])
 
 
 def test_stop_leaves_no_process_and_no_port(stage: Stage) -> None:
-    processes = session(STARTED["pid"]) if stage.server else []
+    started = model_row(stage, "two")
+    processes = session(started["pid"]) if stage.server else []
     assert not stage.server or len(processes) > 2, "engine and workers were expected"
     said = json.loads(
-        done(stage.client, "models.stop", "--name=flow", "--json", f"--pod={stage.pod}")
+        done(stage.client, "models.stop", "--name=two", "--json", f"--pod={stage.pod}")
     )
-    assert said == [{"pod": stage.pod, "name": "flow", "stopped": True}]
+    assert said == [{"pod": stage.pod, "name": "two", "stopped": True}]
     assert all(gone(pid, patience=1) for pid in processes)
     if stage.server:
         with socket.socket() as sock:
-            assert sock.connect_ex(("127.0.0.1", STARTED["port"])) != 0
-    assert json.loads(done(stage.client, "models", f"--pod={stage.pod}", "--json")) == []
+            assert sock.connect_ex(("127.0.0.1", started["port"])) != 0
+    assert model_row(stage, "two") is None
     pods = json.loads(done(stage.client, "pods", "--json"))
-    assert [pod["models"] for pod in pods if pod["name"] == stage.pod] == [[]]
+    assert [pod["models"] for pod in pods if pod["name"] == stage.pod] == [["flow"]]
+
+
+def test_a_server_that_is_killed_leaves_no_engine(stage: Stage) -> None:
+    if not stage.server:
+        pytest.skip("only where the pod's processes can be ended from here")
+    processes = session(STARTED["pid"])
+    os.kill(STARTED["pid"], signal.SIGKILL)
+    assert all(gone(pid, patience=30) for pid in processes)
+    row = model_row(stage)
+    assert (row["status"], row["pid"]) == ("failed", None)
+    assert "its process was killed (KILL)" in row["cause"]
+    done(stage.client, "models.stop", "--all", f"--pod={stage.pod}")
+    assert model_row(stage) is None
 
 
 @pytest.mark.parametrize(
@@ -160,23 +250,6 @@ def test_what_the_hub_does_not_give_is_explained(stage: Stage, model: str, line:
     done(stage.client, "models.stop", "--name=bad")
 
 
-def test_the_same_once_more_through_fab_with_no_hub(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = stage.pod
-    if stage.hub:
-        monkeypatch.setitem(stage.client.extra, "HF_ENDPOINT", "http://127.0.0.1:9")
-    if stage.server:
-        place = f"{stage.server.user}@127.0.0.1:{stage.server.port}"
-    assert "Traceback" not in (asked := stage.client.run("pods", program="fab")).stderr, asked
-    fab = ["-H", place]
-    done(stage.client, *fab, "models.start", f"--model={stage.model}", "--name=two", program="fab")
-    assert "Paris" in done(stage.client, *fab, "prompt", "two", QUESTION, program="fab")
-    found = json.loads(done(stage.client, *fab, "models", "--json", program="fab"))
-    assert [(row["name"], row["status"]) for row in found] == [("two", "ready")]
-    done(stage.client, *fab, "models.stop", "--all", program="fab")
-
-
 def test_ctrl_c_leaves_a_start_going_and_says_how_to_stop_it(stage: Stage) -> None:
     words = [f"--model={stage.model}", "--name=left", f"--pod={stage.pod}"]
     starting = stage.client.popen("models.start", *words)
@@ -191,6 +264,43 @@ def test_ctrl_c_leaves_a_start_going_and_says_how_to_stop_it(stage: Stage) -> No
     assert model_row(stage)["status"] in ("starting", "loading")
     done(stage.client, "models.stop", "--name=left", f"--pod={stage.pod}")
     assert model_row(stage) is None
+
+
+def test_a_model_whose_pid_is_somebody_elses_is_found_and_the_other_is_not_touched(
+    stage: Stage,
+) -> None:
+    if not stage.server:
+        pytest.skip("only where the pod's processes can be seen from here")
+    words = [f"--model={stage.model}", "--name=left", f"--pod={stage.pod}", "--no-wait"]
+    row = json.loads(done(stage.client, "models.start", *words, "--json"))
+    processes = session(row["pid"])
+    stranger = subprocess.Popen(["sleep", "300"], start_new_session=True)
+    try:
+        pid_file = stage.server.home / ".pi/jobs/left/current/pid"
+        pid_file.write_text(pid_file.read_text().replace(str(row["pid"]), str(stranger.pid), 1))
+        assert model_row(stage)["status"] == "failed"
+        done(stage.client, "models.stop", "--name=left", f"--pod={stage.pod}")
+        assert all(gone(pid, patience=0) for pid in processes)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_disk_that_is_full_during_the_download_is_the_cause(stage: Stage, tmp_path: Path) -> None:
+    if not stage.server:
+        pytest.skip("only where a small disk can be made on the pod")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small tmpfs needs root's right to mount; script/test as root has it")
+    try:
+        words = [f"--model={stage.model}", "--name=bad", f"--vllm-args=--download-dir={tmp_path}"]
+        result = stage.client.run("models.start", *words, timeout=300)
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+    assert result.returncode == 1
+    assert "podfab: bad failed: the disk is full" in result.stderr, result.stderr
+    done(stage.client, "models.stop", "--name=bad")
 
 
 def test_a_failed_start_names_its_cause_and_fix(stage: Stage) -> None:
@@ -215,10 +325,20 @@ def test_nothing_of_ours_is_left_running(stage: Stage) -> None:
     assert marked(stage.server.home) == []
 
 
-def model_row(stage: Stage) -> Any:
+def model_row(stage: Stage, name: str = "") -> Any:
     found = json.loads(stage.client.run("models", f"--pod={stage.pod}", "--json").stdout)
-    names = {"flow", "left", "bad"}
+    names = {name} if name else {"flow", "left", "bad"}
     return next((row for row in found if row["name"] in names), None)
+
+
+def same(row: Any) -> bool:
+    """Tell whether a row is that of the model that was started first."""
+    fixed = ("pod", "name", "model", "status", "port", "gpus", "pid", "url", "started", "owner")
+    return all(row[field] == STARTED[field] for field in fixed)
+
+
+def command(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text()
 
 
 def session(leader: int) -> list[int]:

@@ -40,6 +40,16 @@ def test_a_download_tells_bytes_rate_and_time_left(
     assert after(total, *points) == words
 
 
+def test_a_complete_download_tells_all_of_it() -> None:
+    download = DownloadProgress()
+    assert download.done(5) == ""
+    download.at(0, 10**9)
+    assert download.done(0) == "1.0 GB", "it was there"
+    download.total = 3 * 10**9
+    download.at(10, 2 * 10**9)
+    assert download.done(20) == "3.0 GB, 100 MB/s"
+
+
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 10**13))), st.integers(0, 10**13))
 def test_no_sequence_of_points_breaks_it(points: list[tuple[float, int]], total: int) -> None:
     assert after(total, *sorted(points)).count("left") <= 1
