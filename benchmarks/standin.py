@@ -1,4 +1,4 @@
-"""Stand in for vLLM: /health, a completion and a streamed chat on each of some ports.
+"""Stand in for vLLM: /health, /metrics, a completion and a streamed chat on each of some ports.
 
 python standin.py [--after SECONDS] PORT...
 """
@@ -13,6 +13,18 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TOKENS = 20
+# As many lines as vLLM 0.32.0 has, most of them of histograms.
+METRICS = "".join(
+    [
+        *(
+            f'vllm:histogram_{n % 12}_bucket{{engine="0",le="{n}.0",model_name="m"}} {n}.0\n'
+            for n in range(620)
+        ),
+        'vllm:num_requests_running{engine="0",model_name="m"} 1.0\n',
+        'vllm:num_requests_waiting{engine="0",model_name="m"} 0.0\n',
+        'vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25\n',
+    ]
+)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -31,18 +43,18 @@ class Handler(BaseHTTPRequestHandler):
         """Stay silent, for nobody reads it."""
 
     def do_GET(self) -> None:
-        self.send({})
+        self.send(METRICS.encode() if self.path == "/metrics" else b"")
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if asked.get("stream"):
             self.stream()
         else:
-            self.send({"choices": [{"index": 0, "text": "1", "finish_reason": "length"}]})
+            choice = {"index": 0, "text": "1", "finish_reason": "length"}
+            self.send(json.dumps({"choices": [choice]}).encode())
 
-    def send(self, content: object) -> None:
-        """Send one JSON document."""
-        body = json.dumps(content).encode()
+    def send(self, body: bytes) -> None:
+        """Send one whole answer."""
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

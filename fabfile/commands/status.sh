@@ -4,14 +4,14 @@
 # requests and the share of the KV cache that is in use. Both questions travel on one connection.
 ask_servers() {
   # shellcheck disable=SC2016
-  bash -c '
+  timeout 3 bash -c '
     ask="GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     ask="${ask}GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     for port; do
       (
         exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$port" || exit
         printf "$ask" >&3
-        exec timeout 3 awk -v port="$port" "$0" <&3
+        exec awk -v port="$port" "$0" <&3
       ) &
     done
     wait' '
@@ -45,7 +45,7 @@ telling() {
 # The newest line of each ready log that tells its throughput, as "RUN LINE", or "RUN cut": vLLM
 # writes one every ten seconds while it works.
 throughputs() {
-  printf '%s' "$logs" | xargs -d '\n' tail -v -c 65536 2>/dev/null | awk '
+  printf '%s' "$logs" | xargs -d '\n' tail -v -c 16384 2>/dev/null | awk '
     /^==> .* <==$/ { run = substr($0, 5, length($0) - 12) }
     /Avg prompt throughput/ { line[run] = substr($0, 1, 400) }
     /^\[podfab\] the log is cut here/ { line[run] = "cut" }
@@ -63,12 +63,17 @@ fetched_json() {
   printf ',"fetched":' && num "$fetched" && printf ',"bytes":' && num "$bytes"
 }
 
-# What follows a key in lines of "KEYVALUE", or nothing. Without a process.
+# Sets value to what follows a key in lines of "KEYVALUE". Line by line: a shell takes a long text
+# apart in quadratic time.
 after() { # KEY LINES
-  value='' lines=$line_end$2
-  case $lines in
-    *"$line_end$1"*) value=${lines##*"$line_end$1"} value=${value%%"$line_end"*} ;;
-  esac
+  value=''
+  set -f
+  IFS=$line_end
+  for line in $2; do
+    case $line in "$1"*) value=${line#"$1"} && break ;; esac
+  done
+  unset IFS
+  set +f
 }
 line_end='
 '
