@@ -109,18 +109,25 @@ def reached(server: Sshd) -> Iterator[Pod]:
 
 @contextmanager
 def standin(count: int = 1) -> Iterator[list[int]]:
-    """Serve the stand-in on some ports, in one process."""
+    """Serve the stand-in on some ports, each in a process of its own as a model is."""
     ports = [free_port() for _ in range(count)]
-    words = [sys.executable, str(STANDIN), *map(str, ports)]
     # A session of its own: a Ctrl-C is for us, and we end it.
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(STANDIN), str(port)],
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for port in ports
+    ]
     try:
         for port in ports:
             await_port(port)
         yield ports
     finally:
-        process.kill()
-        process.wait()
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 @contextmanager

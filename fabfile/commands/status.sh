@@ -1,21 +1,22 @@
 # What the job folders say, as a JSON list. Needs: root. Optional: markers, an ERE of phase marks.
 
-# Ask all ready servers at once how they are: lines "PORT=CODE", then "PORT:RUNNING WAITING KV", the
-# requests and the share of the KV cache that is in use. Both questions travel on one connection.
+# Ask all ready servers at once how they are: lines "PORT=CODE", then "PORT:RUNNING,WAITING,KV", the
+# requests and the share of the KV cache that is in use. A connection for each question: a second one
+# on the same would wait for the first one's acknowledgement (40 ms).
 ask_servers() {
   # shellcheck disable=SC2016
   timeout 3 bash -c '
-    ask="GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    ask="${ask}GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    ask() {
+      exec 3<>"/dev/tcp/127.0.0.1/$port" && printf "GET $1 HTTP/1.0\r\nHost: localhost\r\n\r\n" >&3
+    }
     for port; do
       (
-        exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$port" || exit
-        printf "$ask" >&3
-        exec awk -v port="$port" "$0" <&3
+        exec 2>/dev/null
+        ask /health && IFS=" " read -r _ code _ <&3 && echo "$port=$code" && ask /metrics &&
+          exec awk -v port="$port" "$0" <&3
       ) &
     done
     wait' '
-    NR == 1 { print port "=" $2; fflush() }
     /^vllm:num_requests_running[{ ]/ { running += $NF; known = 1 }
     /^vllm:num_requests_waiting[{ ]/ { waiting += $NF }
     /^vllm:kv_cache_usage_perc[{ ]/ { if ($NF > cache) cache = $NF }

@@ -49,8 +49,8 @@ def parse_activity(load: str, stats: str, clock: str) -> Activity:
 
 def _seconds_since(time: str, clock: str) -> int | None:
     try:
-        now = datetime.strptime(clock, "%Y-%m-%d %H:%M:%S")
-        then = datetime.strptime(f"{now.year}-{time}", "%Y-%m-%d %H:%M:%S")
+        now = datetime.fromisoformat(clock)
+        then = datetime.fromisoformat(f"{now.year:04}-{time}")
     except ValueError:  # the 29th of February, of a year that has none
         return None
     if then > now and then.month > now.month:
