@@ -40,6 +40,17 @@ def engine(model: Model, folder: str, facts: Facts, engines: Mapping[str, Engine
     return [Check("engine", False, f"{detail}; {newer(model.min_engine, facts, engines)}")]
 
 
+def capability(model: Model, gpus: Sequence[Gpu]) -> list[Check]:
+    """Check that the GPUs are of a generation that serves the model."""
+    known = [gpu.capability for gpu in gpus if gpu.capability is not None]
+    if not known or not model.min_compute_capability:
+        return []
+    ok = min(known) >= model.min_compute_capability
+    detail = f"compute capability {min(known)} is here, {model.min_compute_capability} is needed"
+    fix = "" if ok else "; take other --gpus, or a checkpoint of another precision"
+    return [Check("capability", ok, detail + fix)]
+
+
 def newer(needed: str, facts: Facts, engines: Mapping[str, Engine]) -> str:
     """Say which engine serves what the present one can not."""
     reasons = []

@@ -89,6 +89,7 @@ def plan_launch(
         checks=[
             checks.port(port, occupied),
             *checks.engine(model, folder, facts, catalog.engines),
+            *checks.capability(model, gpus),
             *checks.context(model, wish.want.context),
             *download.checks(model, fetched, facts, wish.token),
             *checks.shm(facts, len(gpus)),

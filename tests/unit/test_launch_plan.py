@@ -300,6 +300,18 @@ def test_several_gpus_need_shared_memory(shm_mib: int | None, gpus: int, ok: lis
     assert [check.ok for check in found.checks if check.check == "shm"] == ok
 
 
+@pytest.mark.parametrize(("gpus", "failed"), [("8x-h100", []), ("1x-t4", ["capability", "memory"])])
+def test_cards_of_an_older_generation_are_told(gpus: str, failed: list[str]) -> None:
+    known = catalog_with(
+        min_compute_capability=8.9, configs=[Configuration(gpus=1, gpu_types=["any"])]
+    )
+    found = plan(Wish("me/mine", "m", gpus=1), pod(gpus), known)
+    assert [check.check for check in found.failed] == failed
+    (check,) = [check for check in found.checks if check.check == "capability"]
+    here = "9.0" if gpus == "8x-h100" else "7.5"
+    assert check.detail.startswith(f"compute capability {here} is here, 8.9 is needed")
+
+
 def test_an_engine_that_is_too_old_for_the_model_fails_the_check() -> None:
     known = catalog_with(min_engine="0.34.0")
     (check,) = plan(Wish("me/mine", "m"), catalog=known).failed
