@@ -117,7 +117,7 @@ class Pod:
         except (SSHException, OSError, EOFError) as error:
             raise self._lost(error) from error
         finished = marked = False
-        result: Any = None  # and none is left when a flow of output is cut
+        result: Any = None  # a flow of output that is cut leaves none
         try:
             marked = yield from self._after_mark(sink)
             finished = True
