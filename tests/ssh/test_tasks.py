@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from fabfile.commands.jobs import Job
+from fabfile.remote import jobs
+from fabfile.remote.pod import Pod
 from tests.conftest import Client
 from tests.ssh.test_pod import gone
 from tests.ssh.typed import record, remember, rows, start
@@ -190,6 +193,21 @@ def test_what_ignores_term_is_killed(ready: Client) -> None:
     started = json.loads(start(ready, "qwen", "--json", "--vllm-args=--deaf").stdout)
     assert ready.run("models.stop", "--all").returncode == 0
     assert gone(started["pid"], patience=0)
+
+
+def test_more_models_are_stopped_than_an_sshd_allows_sessions(
+    ready: Client, server: Sshd, reach: Callable[..., Pod]
+) -> None:
+    pod = reach("local")
+    pod.root = str(server.home / ".pi")
+    names = {f"m{number}" for number in range(14)}
+    script = "#!/usr/bin/env bash\ntrap 'sleep 1; exit' TERM; sleep 300 & wait\n"
+    for name in names:
+        jobs.start(pod, Job(name, script, {"kind": "serve", "model": "org/thing"}))
+    said = ready.run("models.stop", "--all", "--json")
+    assert said.returncode == 0, said.stderr
+    assert {row["name"] for row in json.loads(said.stdout)} == names
+    assert rows(ready) == []
 
 
 def test_ctrl_c_leaves_the_start_going(ready: Client) -> None:
