@@ -30,6 +30,8 @@ def watch(
             watched.see(event, steps)
     if not watched.failed:
         return
+    if watched.stopped:
+        raise PodfabError(f"{name} was stopped by another command")
     found = watched.diagnosis()
     lines = "".join(f"\n  {screen.plain(line)}" for line in found.lines)
     cause = found.cause or f"it ended with exit code {watched.exit}"
@@ -38,10 +40,14 @@ def watch(
 
 
 class Watch:
-    """Follows the events of one start. `exit` is the job's exit code once it has ended."""
+    """Follows the events of one start.
+
+    `exit` is the job's exit code once it has ended, `stopped` tells whether it was told to.
+    """
 
     def __init__(self, stall_timeout: int, good_exit: str | None = None) -> None:
         self.exit: str | None = None
+        self.stopped = False
         self._stall_timeout, self._good_exit = stall_timeout, good_exit
         self._phase: Phase | None = None
         self._since = self._heard = time.monotonic()
@@ -67,10 +73,12 @@ class Watch:
         elif event.what == "ready":
             self._leave(steps)
             steps.step("ready", "ready", 0)
+        elif event.what == "stopped":
+            self.stopped = True
         elif event.what == "exit":
             self.exit = event.value
             if self._phase:
-                state = "failed" if self.failed else "done"
+                state = "stopped" if self.stopped else "failed" if self.failed else "done"
                 steps.step(self._phase.name, state, self._taken(), self._fetched())
         elif event.what == "bytes" and event.value.isdigit():
             self._download.total = int(event.value)

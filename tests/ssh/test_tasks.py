@@ -31,7 +31,8 @@ TWO_GPUS = """\
 def test_a_model_is_started_listed_and_stopped(ready: Client, server: Sshd) -> None:
     started = json.loads(start(ready, "qwen", "--json").stdout)
     assert started["status"] == "ready"
-    assert rows(ready) == [started]
+    (row,) = rows(ready)
+    assert {**row, "uptime_s": started["uptime_s"]} == started
     served = record(ready)["pods"]["dc1"]["models"]["qwen"]
     assert served["model"] == "org/thing"
     assert (served["port"], served["pid"]) == (started["port"], started["pid"])
@@ -186,6 +187,18 @@ def test_a_start_that_hangs_is_listed_with_its_phase_and_can_be_stopped(ready: C
     assert row["status"] == "loading"
     assert ready.run("models.stop", "--name=qwen").returncode == 0
     assert gone(row["pid"], patience=1)
+
+
+def test_a_start_that_another_stops_says_so(ready: Client, server: Sshd) -> None:
+    words = ["models.start", "--model=org/thing", "--name=qwen", "--vllm-args=--never-ready"]
+    starting = ready.popen(*words)
+    while "Starting to load" not in ready.run("models.logs", "qwen", "--no-follow").stdout:
+        assert starting.poll() is None, starting.communicate()
+    assert ready.run("models.stop", "--name=qwen").returncode == 0
+    _, said = starting.communicate(timeout=30)
+    assert starting.returncode == 1
+    assert said.splitlines()[-1] == "podfab: qwen was stopped by another command"
+    assert "loading weights               stopped" in said
 
 
 def test_what_ignores_term_is_killed(ready: Client) -> None:
