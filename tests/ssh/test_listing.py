@@ -225,3 +225,14 @@ def test_a_download_that_fails_says_why(ready: Client) -> None:
     result = ready.run("models.download", "--model=org/missing")
     assert result.returncode == 1
     assert "the hub has no such model, or hides it; check the id" in result.stderr
+
+
+def test_a_hub_that_stumbles_once_is_asked_again(ready: Client) -> None:
+    words = ["models.start", "--model=org/stumbling", "--name=qwen", "--vllm-args=--crash"]
+    entry = "{weights_gb: 1, context: 4096, heads: 8, cache: []}"
+    (ready.state / "models.yaml").write_text(f"models:\n  org/stumbling: {entry}\n")
+    said = ready.run(*words)
+    assert "qwen failed: the weights leave no memory for the KV cache" in said.stderr
+    log = ready.run("models.logs", "qwen", "--no-follow").stdout
+    assert log.count("503 Service Unavailable") == 1
+    assert "[podfab] the hub stumbled; it is asked again in 5 s" in log
