@@ -16,13 +16,17 @@ from .screen.steps import Steps
 KEPT = 1_048_576  # characters of log in which a failure's cause is looked for
 
 
+class Stalled(PodfabError):
+    """Nothing has moved for too long; the job still runs."""
+
+
 def watch(
     events: Iterable[Log | News], name: str, stall_timeout: int, good_exit: str | None = None
 ) -> None:
     """Show the phases of a start until it is ready, or of a download until it has ended.
 
     `good_exit` is the exit code that is no failure: a server has none. Raises PodfabError with
-    cause and fix when it fails, or when nothing moves for too long.
+    cause and fix when it fails, Stalled when nothing moves for too long.
     """
     watched = Watch(stall_timeout, good_exit)
     with Steps(width=max(len(phase.name) for phase in PHASES)) as steps:
@@ -62,7 +66,7 @@ class Watch:
     def see(self, event: Log | News, steps: Steps) -> None:
         """Take one event in and show what it means.
 
-        Raises PodfabError when the log, the disk and the GPUs have been silent for too long.
+        Raises Stalled when the log, the disk and the GPUs have been silent for too long.
         """
         if isinstance(event, Log):
             text = event.data.decode("utf-8", "replace")
@@ -88,9 +92,9 @@ class Watch:
         if event != News("tick"):
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard > self._stall_timeout:
-            raise PodfabError(
+            raise Stalled(
                 f"nothing has moved for {self._stall_timeout} s: no log line, no byte on disk, no "
-                "GPU memory; it still runs: read its log, or stop it"
+                "GPU memory"
             )
 
     def diagnosis(self) -> Diagnosis:

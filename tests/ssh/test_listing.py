@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import PROGRAMS, PROJECT, Client
 from tests.ssh.test_pod import gone
 from tests.ssh.typed import record, rows, start
+from tests.support.processes import marked
 from tests.support.sshd import Sshd
 
 
@@ -180,6 +181,20 @@ def test_ctrl_c_cancels_a_download_and_keeps_what_came(slow: Client, server: Ssh
     assert process.returncode == 130 and "Traceback" not in err
     assert "the download of org/slow was cancelled; what came is kept" in err
     assert (folder / "part").exists()
+
+
+def test_what_stalls_can_be_stopped(slow: Client, server: Sshd) -> None:
+    """A download is cancelled, as nobody could stop it later; a start says how to stop it."""
+    (slow.state / "settings.yaml").write_text("stall_timeout: 6\n")
+    process, folder = begun(slow, server, "models.download", "--model=org/slow")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and "podfab: nothing has moved for 6 s: no log line" in err
+    assert "the download of org/slow was cancelled; what came is kept" in err
+    assert (folder / "part").exists() and marked(server.home) == []
+    said = slow.run("models.start", "--model=org/slow", "--name=qwen").stderr
+    assert "nothing has moved for 6 s" in said
+    assert "it still runs; look: inv models.logs qwen; to stop it: inv models.stop" in said
+    assert [row["status"] for row in rows(slow)] == ["downloading"]
 
 
 def test_a_download_that_another_began_is_joined_and_left_alone(slow: Client, server: Sshd) -> None:
