@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import Client
@@ -48,6 +50,18 @@ class Running:
         lines = [line for line in self.said.splitlines() if line.startswith("podfab: ")]
         assert len(lines) == 1, self.said
         return lines[0]
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Hold the lock of a pod, as another podfab would."""
+    words = ["flock", str(root / "lock"), "sh", "-c", "echo held; read _"]
+    holder = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout and holder.stdout.readline()
+        yield
+    finally:
+        holder.communicate(b"\n", timeout=60)
 
 
 def waited(reached: Callable[[], object], patience: float = 60) -> bool:

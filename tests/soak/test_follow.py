@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from fabfile.remote import jobs
 from fabfile.remote.address import parse
 from fabfile.remote.pod import Pod
 from tests.conftest import Client
-from tests.soak.running import Running, left, waited
+from tests.soak.running import Running, left, locked, waited
 from tests.ssh.test_listing import children
 from tests.ssh.typed import rows
 from tests.support.sshd import Sshd
@@ -103,18 +102,10 @@ def test_a_watch_goes_on_when_the_sshd_dies(slow: Client, server: Sshd, words: l
 
 def test_a_start_whose_sshd_dies_before_the_job_is_begun_once(ready: Client, server: Sshd) -> None:
     root = server.home / ".pi"
-    holder = subprocess.Popen(
-        ["flock", str(root / "lock"), "sh", "-c", "echo held; read _"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert holder.stdout and holder.stdout.readline()
+    with locked(root):
         starting = Running(ready, "models.start", "--model=org/thing", "--name=qwen")
         starting.until((root / "jobs/qwen/runs").is_dir)
         restart(server, starting)
-    finally:
-        holder.communicate(b"\n")
     assert starting.ended() == 0, starting.said
     assert [row["status"] for row in rows(ready)] == ["ready"]
     assert [run.name for run in (root / "jobs/qwen/runs").iterdir()] == ["1"]
