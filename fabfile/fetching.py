@@ -45,7 +45,7 @@ def _carry_out(where: Target, fetched: Download, engine: str, secrets: dict[str,
     from .commands.serve import fetch
     from .records.names import derived
     from .remote import jobs
-    from .watching import watch
+    from .watching import Stalled, watch
 
     name = f"_download-{derived(fetched.model.replace('/', '--'))}"
     job = fetch(where.pod.root, name, fetched, engine, secrets, jobs.who())
@@ -55,7 +55,7 @@ def _carry_out(where: Target, fetched: Download, engine: str, secrets: dict[str,
             screen.say(f"{fetched.model} is being downloaded already{jobs.by(begun.details)}")
         events = jobs.follow(where.pod, name, begun.run, on_lost=screen.say)
         watch(events, name, where.pod.settings.stall_timeout, good_exit="0")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stalled):
         # A second Ctrl-C must not leave half of the cancelling undone.
         heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:

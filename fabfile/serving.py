@@ -174,11 +174,16 @@ def show_log(where: Target, name: str, lines: int, follow: bool, run: str) -> No
 def _watch(where: Target, name: str, run: str) -> None:
     """Show a start until the model answers; it goes on when we leave."""
     from .remote import jobs
-    from .watching import watch
+    from .watching import Stalled, watch
 
     events = jobs.follow(where.pod, name, run, until="ready", on_lost=screen.say)
     try:
         watch(events, name, where.pod.settings.stall_timeout)
+    except Stalled as stalled:
+        raise PodfabError(
+            f"{stalled.text}; it still runs; look: inv models.logs {name}{where.flag}; "
+            f"to stop it: inv models.stop --name={name}{where.flag}"
+        ) from stalled
     except KeyboardInterrupt:
         screen.say(
             f"{name} goes on starting; see: inv models{where.flag}; "

@@ -9,6 +9,8 @@ from .errors import PodfabError
 from .listing import forget, list_live, row_of
 from .target import Target
 
+_AT_ONCE = 8  # an sshd allows ten sessions on one connection (MaxSessions)
+
 
 def stop_model(where: Target, name: str) -> None:
     """Stop a model, prove that nothing of it is left, and forget it.
@@ -27,7 +29,7 @@ def stop_model(where: Target, name: str) -> None:
 
 
 def stop_all(where: Target) -> list[str]:
-    """Stop all models that run or failed on a pod at once, and return their names.
+    """Stop all models that run or failed on a pod, several at once, and return their names.
 
     Raises PodfabError at the end when some could not be stopped.
     """
@@ -40,7 +42,7 @@ def stop_all(where: Target) -> list[str]:
         except PodfabError as error:
             failed.append(error.text)
 
-    with ThreadPoolExecutor(max_workers=max(1, len(found))) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(stop, found))
     if failed:
         raise PodfabError("; ".join(failed))

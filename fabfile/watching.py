@@ -16,13 +16,17 @@ from .screen.steps import Steps
 KEPT = 1_048_576  # characters of log in which a failure's cause is looked for
 
 
+class Stalled(PodfabError):
+    """Nothing has moved for too long; the job still runs."""
+
+
 def watch(
     events: Iterable[Log | News], name: str, stall_timeout: int, good_exit: str | None = None
 ) -> None:
     """Show the phases of a start until it is ready, or of a download until it has ended.
 
     `good_exit` is the exit code that is no failure: a server has none. Raises PodfabError with
-    cause and fix when it fails, or when nothing moves for too long.
+    cause and fix when it fails, Stalled when nothing moves for too long.
     """
     watched = Watch(stall_timeout, good_exit)
     with Steps(width=max(len(phase.name) for phase in PHASES)) as steps:
@@ -30,6 +34,8 @@ def watch(
             watched.see(event, steps)
     if not watched.failed:
         return
+    if watched.stopped:
+        raise PodfabError(f"{name} was stopped by another command")
     found = watched.diagnosis()
     lines = "".join(f"\n  {screen.plain(line)}" for line in found.lines)
     cause = found.cause or f"it ended with exit code {watched.exit}"
@@ -38,10 +44,14 @@ def watch(
 
 
 class Watch:
-    """Follows the events of one start. `exit` is the job's exit code once it has ended."""
+    """Follows the events of one start.
+
+    `exit` is the job's exit code once it has ended, `stopped` tells whether it was told to.
+    """
 
     def __init__(self, stall_timeout: int, good_exit: str | None = None) -> None:
         self.exit: str | None = None
+        self.stopped = False
         self._stall_timeout, self._good_exit = stall_timeout, good_exit
         self._phase: Phase | None = None
         self._since = self._heard = time.monotonic()
@@ -56,7 +66,7 @@ class Watch:
     def see(self, event: Log | News, steps: Steps) -> None:
         """Take one event in and show what it means.
 
-        Raises PodfabError when the log, the disk and the GPUs have been silent for too long.
+        Raises Stalled when the log, the disk and the GPUs have been silent for too long.
         """
         if isinstance(event, Log):
             text = event.data.decode("utf-8", "replace")
@@ -67,10 +77,12 @@ class Watch:
         elif event.what == "ready":
             self._leave(steps)
             steps.step("ready", "ready", 0)
+        elif event.what == "stopped":
+            self.stopped = True
         elif event.what == "exit":
             self.exit = event.value
             if self._phase:
-                state = "failed" if self.failed else "done"
+                state = "stopped" if self.stopped else "failed" if self.failed else "done"
                 steps.step(self._phase.name, state, self._taken(), self._fetched())
         elif event.what == "bytes" and event.value.isdigit():
             self._download.total = int(event.value)
@@ -80,9 +92,9 @@ class Watch:
         if event != News("tick"):
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard > self._stall_timeout:
-            raise PodfabError(
+            raise Stalled(
                 f"nothing has moved for {self._stall_timeout} s: no log line, no byte on disk, no "
-                "GPU memory; it still runs: read its log, or stop it"
+                "GPU memory"
             )
 
     def diagnosis(self) -> Diagnosis:

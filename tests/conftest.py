@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -55,13 +56,19 @@ class Client:
             timeout=timeout,
         )
 
-    def popen(self, *words: str, program: str = "inv") -> subprocess.Popen[str]:
+    def popen(
+        self,
+        *words: str,
+        program: str = "inv",
+        stdout: int | BinaryIO = subprocess.PIPE,
+        stderr: int | BinaryIO = subprocess.PIPE,
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [str(PROGRAMS / program), *words],
             cwd=PROJECT,
             env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             stdin=subprocess.DEVNULL,
             text=True,
         )

@@ -10,7 +10,17 @@ then
   echo "[podfab] the hub does not answer; only what is on disk can be used"
   export HF_HUB_OFFLINE=1
 fi
-if ! download; then
+# hf gives up when the hub stumbles once over a file or their list; what came whole is kept.
+came=
+for pause in 5 20 60 ''; do
+  download 2>&1 | tee said
+  [ "${PIPESTATUS[0]}" = 0 ] && came=yes && break
+  if [ -z "$pause" ] || ! grep -qE "Server error '5|Too Many Requests" said; then break; fi
+  echo "[podfab] the hub stumbled; it is asked again in $pause s"
+  sleep "$pause"
+done
+rm -f said
+if [ -z "$came" ]; then
   echo "[podfab] the download failed"
   exit 1
 fi

@@ -61,6 +61,7 @@ while :; do
   done
 
   if [ -n "$end" ]; then
+    [ -f "$run/stopped" ] && tell stopped
     tell "exit=$end"
     exit 0
   fi

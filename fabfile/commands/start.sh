@@ -12,6 +12,12 @@ if [ -e "$jobs/current" ] && alive "$jobs/current"; then
   exit 0
 fi
 
+# An engine is left, and its GPU's memory with it, when its server and its supervisor were killed.
+if [ -n "$port" ]; then
+  grep -lazsF "PODFAB_RUN=$jobs/runs/" /proc/[0-9]*/environ |
+    while IFS=/ read -r _ _ left _; do kill -KILL "$left"; done
+fi
+
 # Tell whether a job claims our port, or one of our GPUs and we were not planned beside it.
 collides() {
   read -r its_port its_gpus <"$1/claim" || return 1

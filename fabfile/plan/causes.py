@@ -284,6 +284,21 @@ ROOTS = (
         "correct --revision in --vllm-args, or leave it out",
     ),
     Cause(
+        r"Error: .*Server error '(?P<asked>5\d\d[^']*)'",
+        "the hub is in trouble itself: {asked}",
+        "start it again in some minutes, what came is kept; or name a mirror in HF_ENDPOINT",
+    ),
+    Cause(
+        r"Error: .*(?:Client error '(?P<asked>40[13][^']*)'|(?P<asked2>403 Forbidden))",
+        "the hub refuses a file of the model: {asked}",
+        f"see on its page whether you have access, {_TOKEN} (it must allow gated repositories)",
+    ),
+    Cause(
+        r"Error: .*Client error '(?P<asked>404[^']*)'",
+        "the hub does not give what it lists: {asked}",
+        "check HF_ENDPOINT where it names a mirror, else start it again in some minutes",
+    ),
+    Cause(
         r"429 Client Error|Too Many Requests",
         "the hub refuses more requests from this address for now",
         f"wait some minutes; with a token it allows more: {_TOKEN}",

@@ -13,6 +13,7 @@ from .causes import CONSEQUENCES, ROOTS, SILENT, Cause
 _SHOWN = 300  # characters of a line
 _END = 5  # lines of the log's end, for a failure that is not known
 _ENDINGS = {137: "was killed (KILL)", 143: "was ended (TERM)"}
+_OVERCOME = "[podfab] the hub stumbled"  # fetch.sh's; what stands before it was asked for again
 _QUIET = re.compile(r"(?:\(\S+ pid=\d+\) )?(?:INFO: |(?:INFO|DEBUG|WARNING) \d\d-\d\d )")
 _FRAME = re.compile(r"(?:^|[])]) {4}|File \".*\", line \d")
 _RAISED = re.compile(r"(?:^|\] |\) )((?:[\w.]+\.)?\w*(?:Error|Exception|Interrupt)(?:: .*|$))")
@@ -40,6 +41,7 @@ def diagnose(log: str, exit_code: int | None = None, gone: bool = False) -> Diag
 
     `gone`: its process has ended without leaving an exit code.
     """
+    log = log.rpartition(_OVERCOME)[2]
     lines = [line.rstrip() for line in re.split(r"[\r\n]+", log) if line.strip()]
     lines = [line for line in lines if not _RUBBISH.search(line)]
     kept = (line for line in lines if not (_QUIET.match(line) or _FRAME.search(line)))

@@ -32,8 +32,8 @@ class Log:
 class News:
     """Something else about a job.
 
-    `ready`; `exit` with the code; of a download `bytes`, all it is, and `kib`, what is on the disk;
-    `gpu`, the memory in use; `tick`, a sign of life.
+    `ready`; `exit` with the code, after `stopped` when it was told to end; of a download `bytes`,
+    all it is, and `kib`, what is on the disk; `gpu`, the memory in use; `tick`, a sign of life.
     """
 
     what: str

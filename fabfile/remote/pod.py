@@ -117,6 +117,7 @@ class Pod:
         except (SSHException, OSError, EOFError) as error:
             raise self._lost(error) from error
         finished = marked = False
+        result: Any = None  # a flow of output that is cut leaves none
         try:
             marked = yield from self._after_mark(sink)
             finished = True
@@ -126,7 +127,7 @@ class Pod:
                 promise.runner.kill()
             with suppress(ThreadException, SSHException, OSError, EOFError):
                 result = promise.join()
-        if self._is_gone(result):
+        if result is None or self._is_gone(result):
             raise self._lost()
         if not marked:
             self._expect_mark(b"", result.stderr)

@@ -1,4 +1,4 @@
-"""Container pods, and a client that sets them up."""
+"""Container pods, pods with a stand-in engine, and one with the real engine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.conftest import stage
+from tests.ssh.conftest import ready, serve, server
 from tests.support.container import Container
+
+__all__ = ["container", "ready", "serve", "server", "stage"]
 
 
 @pytest.fixture

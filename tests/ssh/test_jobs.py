@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fabfile.commands.jobs import Job
+from fabfile.commands.jobs import Claim, Job
 from fabfile.errors import ConnectionLost, RemoteFailed
 from fabfile.plan.facts import JobState
 from fabfile.remote import jobs
@@ -196,6 +196,20 @@ def test_what_a_killed_leader_leaves_behind_ends_with_it(pod: Pod, tmp_path: Pat
     assert not gone(away, patience=0)
     jobs.stop(pod, "work")
     assert gone(away, patience=0)
+
+
+def test_what_a_killed_supervisor_could_not_end_ends_before_the_next_run(
+    pod: Pod, tmp_path: Path
+) -> None:
+    claim = Claim(8001, [])
+    script = f"#!/usr/bin/env bash\nsleep 300 & echo $! >{tmp_path}/child; wait\n"
+    jobs.start(pod, Job("work", script, {"kind": "test"}, claim=claim))
+    child = await_pid(tmp_path / "child")
+    for name in ("supervisor", "pid"):
+        os.kill(int((folder(pod) / name).read_text().split()[0]), 9)
+    assert not gone(child, patience=1)
+    assert not jobs.start(pod, Job("work", script, {"kind": "test"}, claim=claim)).joined
+    assert gone(child, patience=1)
 
 
 def test_a_session_whose_leader_is_gone_may_be_somebody_elses(pod: Pod, tmp_path: Path) -> None:

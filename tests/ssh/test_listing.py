@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import PROGRAMS, PROJECT, Client
 from tests.ssh.test_pod import gone
 from tests.ssh.typed import record, rows, start
+from tests.support.processes import marked
 from tests.support.sshd import Sshd
 
 
@@ -182,6 +183,20 @@ def test_ctrl_c_cancels_a_download_and_keeps_what_came(slow: Client, server: Ssh
     assert (folder / "part").exists()
 
 
+def test_what_stalls_can_be_stopped(slow: Client, server: Sshd) -> None:
+    """A download is cancelled, as nobody could stop it later; a start says how to stop it."""
+    (slow.state / "settings.yaml").write_text("stall_timeout: 6\n")
+    process, folder = begun(slow, server, "models.download", "--model=org/slow")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and "podfab: nothing has moved for 6 s: no log line" in err
+    assert "the download of org/slow was cancelled; what came is kept" in err
+    assert (folder / "part").exists() and marked(server.home) == []
+    said = slow.run("models.start", "--model=org/slow", "--name=qwen").stderr
+    assert "nothing has moved for 6 s" in said
+    assert "it still runs; look: inv models.logs qwen; to stop it: inv models.stop" in said
+    assert [row["status"] for row in rows(slow)] == ["downloading"]
+
+
 def test_a_download_that_another_began_is_joined_and_left_alone(slow: Client, server: Sshd) -> None:
     first, folder = begun(slow, server, "models.download", "--model=org/slow")
     second = slow.popen("models.download", "--model=org/slow")
@@ -225,3 +240,14 @@ def test_a_download_that_fails_says_why(ready: Client) -> None:
     result = ready.run("models.download", "--model=org/missing")
     assert result.returncode == 1
     assert "the hub has no such model, or hides it; check the id" in result.stderr
+
+
+def test_a_hub_that_stumbles_once_is_asked_again(ready: Client) -> None:
+    words = ["models.start", "--model=org/stumbling", "--name=qwen", "--vllm-args=--crash"]
+    entry = "{weights_gb: 1, context: 4096, heads: 8, cache: []}"
+    (ready.state / "models.yaml").write_text(f"models:\n  org/stumbling: {entry}\n")
+    said = ready.run(*words)
+    assert "qwen failed: the weights leave no memory for the KV cache" in said.stderr
+    log = ready.run("models.logs", "qwen", "--no-follow").stdout
+    assert log.count("503 Service Unavailable") == 1
+    assert "[podfab] the hub stumbled; it is asked again in 5 s" in log

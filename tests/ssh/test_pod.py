@@ -104,6 +104,16 @@ def test_a_cut_connection_is_told_and_the_next_command_connects_anew(
     assert pod.run("echo again") == "again\n"
 
 
+def test_a_connection_cut_under_a_flow_of_output_is_told(serve: Serve, reach: Reach) -> None:
+    server = serve()
+    pod = reach(server.ssh)
+    for _ in range(3):
+        with pytest.raises(ConnectionLost, match="the connection to pod broke"):
+            for number, _ in enumerate(pod.stream("exec yes 'a line of some length'")):
+                if number == 20:
+                    server.cut()
+
+
 def test_a_noisy_login_does_not_disturb(serve: Serve, reach: Reach, tmp_path: Path) -> None:
     banner = tmp_path / "banner"
     banner.write_text("### Welcome to the pod! ###\n")

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from fabfile.commands.jobs import Job
+from fabfile.remote import jobs
+from fabfile.remote.pod import Pod
 from tests.conftest import Client
 from tests.ssh.test_pod import gone
 from tests.ssh.typed import record, remember, rows, start
@@ -28,7 +31,8 @@ TWO_GPUS = """\
 def test_a_model_is_started_listed_and_stopped(ready: Client, server: Sshd) -> None:
     started = json.loads(start(ready, "qwen", "--json").stdout)
     assert started["status"] == "ready"
-    assert rows(ready) == [started]
+    (row,) = rows(ready)
+    assert {**row, "uptime_s": started["uptime_s"]} == started
     served = record(ready)["pods"]["dc1"]["models"]["qwen"]
     assert served["model"] == "org/thing"
     assert (served["port"], served["pid"]) == (started["port"], started["pid"])
@@ -185,11 +189,38 @@ def test_a_start_that_hangs_is_listed_with_its_phase_and_can_be_stopped(ready: C
     assert gone(row["pid"], patience=1)
 
 
+def test_a_start_that_another_stops_says_so(ready: Client, server: Sshd) -> None:
+    words = ["models.start", "--model=org/thing", "--name=qwen", "--vllm-args=--never-ready"]
+    starting = ready.popen(*words)
+    while "Starting to load" not in ready.run("models.logs", "qwen", "--no-follow").stdout:
+        assert starting.poll() is None, starting.communicate()
+    assert ready.run("models.stop", "--name=qwen").returncode == 0
+    _, said = starting.communicate(timeout=30)
+    assert starting.returncode == 1
+    assert said.splitlines()[-1] == "podfab: qwen was stopped by another command"
+    assert "loading weights               stopped" in said
+
+
 def test_what_ignores_term_is_killed(ready: Client) -> None:
     (ready.state / "settings.yaml").write_text("stop_grace: 1\n")
     started = json.loads(start(ready, "qwen", "--json", "--vllm-args=--deaf").stdout)
     assert ready.run("models.stop", "--all").returncode == 0
     assert gone(started["pid"], patience=0)
+
+
+def test_more_models_are_stopped_than_an_sshd_allows_sessions(
+    ready: Client, server: Sshd, reach: Callable[..., Pod]
+) -> None:
+    pod = reach("local")
+    pod.root = str(server.home / ".pi")
+    names = {f"m{number}" for number in range(14)}
+    script = "#!/usr/bin/env bash\ntrap 'sleep 1; exit' TERM; sleep 300 & wait\n"
+    for name in names:
+        jobs.start(pod, Job(name, script, {"kind": "serve", "model": "org/thing"}))
+    said = ready.run("models.stop", "--all", "--json")
+    assert said.returncode == 0, said.stderr
+    assert {row["name"] for row in json.loads(said.stdout)} == names
+    assert rows(ready) == []
 
 
 def test_ctrl_c_leaves_the_start_going(ready: Client) -> None:

@@ -118,5 +118,8 @@ if __name__ == "__main__":
         serve(sys.argv[2:])
     elif "missing" in sys.argv[3]:
         sys.exit(f"Error: Model '{sys.argv[3]}' not found.")
+    elif "stumbling" in sys.argv[3] and not Path("stumbled").exists():
+        Path("stumbled").touch()
+        sys.exit("Error: Server error '503 Service Unavailable' for url 'http://hub/x'")
     elif "slow" in sys.argv[3]:
         fetch(Path("weights").read_text().strip())

@@ -88,17 +88,18 @@ class Sshd:
 
     def cut(self) -> None:
         """End the server's connections, as a lost network would; what they started goes on."""
-        for child in self._children():
+        for child in self.connections():
             os.kill(child, signal.SIGKILL)
 
     def vanish(self) -> None:
         """End the server and its connections."""
-        children = self._children()
+        children = self.connections()
         self.stop()
         for child in children:
             os.kill(child, signal.SIGKILL)
 
-    def _children(self) -> list[int]:
+    def connections(self) -> list[int]:
+        """Return the processes of the connections that are open."""
         assert self.process
         found = []
         for path in Path("/proc").glob("[0-9]*/stat"):

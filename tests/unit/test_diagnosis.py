@@ -129,6 +129,17 @@ FAILURES = {
     "OSError: org/x is not a local folder and is not a valid model identifier listed on "
     "'https://huggingface.co/models'": ("no such model", "id"),
     "Error: Revision not found in model 'org/x'.": ("no such revision", "--revision"),
+    "Error: Server error '500 Internal Server Error' for url 'https://huggingface.co/org/x/y'": (
+        "in trouble itself: 500 Internal", "some minutes"),
+    "Error: Local entry not found. Server error '502 Bad Gateway' for url 'https://x/api'": (
+        "in trouble itself: 502 Bad", "some minutes"),
+    "Error: Client error '401 Unauthorized' for url 'https://huggingface.co/org/x/y'": (
+        "refuses a file of the model: 401 Unauth", "HF_TOKEN"),
+    "Error: Local entry not found. 403 Forbidden: None.": (
+        "refuses a file of the model: 403 Forbidden", "gated"),
+    "Error: Client error '404 Not Found' for url 'https://huggingface.co/org/x/y'": (
+        "does not give what it lists: 404 Not Found", "HF_ENDPOINT"),
+    "Error: Local entry not found. 429 Too Many Requests for url: https://x": ("more", "wait"),
     "HfHubHTTPError: 429 Client Error: Too Many Requests for url": ("more requests", "wait"),
     "Error while creating shared memory segment /dev/shm/nccl-1a2b (size 9637888), error: No space "
     "left on device (28)": ("shared memory", "--shm-size"),  # vllm#1710
@@ -341,6 +352,13 @@ def test_an_end_by_a_signal_or_without_a_trace_is_a_cause(
 def test_a_cause_in_the_log_says_more_than_the_signal() -> None:
     found = diagnose("OSError: [Errno 28] No space left on device\n", 137)
     assert found.cause == "the disk is full"
+
+
+def test_what_was_overcome_is_no_cause() -> None:
+    stumbled = "Error: Server error '503 Service Unavailable' for url 'https://x'\n"
+    again = "[podfab] the hub stumbled; it is asked again in 5 s\n"
+    assert "503" in str(diagnose(stumbled + again + stumbled, 1).cause)
+    assert diagnose(stumbled + again + "an odd end\n", 1).cause is None
 
 
 def test_a_line_of_any_length_is_told_short() -> None:
