@@ -145,11 +145,12 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.fixture
-def slow(ready: Client) -> Client:
+def slow(ready: Client, server: Sshd) -> Iterator[Client]:
     """The pod's weights come slowly: a half, and the rest once the file `gate` is there."""
     entry = "{weights_gb: 0.002, context: 4096, heads: 8, cache: []}"
     (ready.state / "models.yaml").write_text(f"models:\n  org/slow: {entry}\n")
-    return ready
+    yield ready
+    (server.home / "gate").touch()
 
 
 def begun(client: Client, server: Sshd, *words: str) -> tuple[Any, Path]:
