@@ -54,7 +54,8 @@ def _carry_out(where: Target, fetched: Download, engine: str, secrets: dict[str,
         if begun.joined:
             screen.say(f"{fetched.model} is being downloaded already{jobs.by(begun.details)}")
         events = jobs.follow(where.pod, name, begun.run, on_lost=screen.say)
-        watch(events, name, where.pod.settings.stall_timeout, good_exit="0")
+        title = f"the download of {fetched.model}"
+        watch(events, name, where.pod.settings.stall_timeout, "0", title)
     except (KeyboardInterrupt, Stalled):
         # A second Ctrl-C must not leave half of the cancelling undone.
         heard = signal.signal(signal.SIGINT, signal.SIG_IGN)

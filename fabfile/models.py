@@ -87,6 +87,7 @@ def start(
     from .endpoint import show
     from .plan import numbers
     from .plan.asked import Wish
+    from .records import settings
     from .serving import decide, launch, refuse_failed
 
     if not model:
@@ -100,6 +101,7 @@ def start(
         port=numbers.port(port),
         engine=engine or None,
         vllm_args=vllm_args,
+        first_port=settings.load().first_port,
         public=public,
         token=bool(os.environ.get("HF_TOKEN")),
     )

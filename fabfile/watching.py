@@ -21,12 +21,18 @@ class Stalled(PodfabError):
 
 
 def watch(
-    events: Iterable[Log | News], name: str, stall_timeout: int, good_exit: str | None = None
+    events: Iterable[Log | News],
+    name: str,
+    stall_timeout: int,
+    good_exit: str | None = None,
+    title: str = "",
 ) -> None:
     """Show the phases of a start until it is ready, or of a download until it has ended.
 
-    `good_exit` is the exit code that is no failure: a server has none. Raises PodfabError with
-    cause and fix when it fails, Stalled when nothing moves for too long.
+    `good_exit` is the exit code that is no failure: a server has none. `title` is what people call
+    it, when not by its name.
+
+    Raises PodfabError with cause and fix when it fails, Stalled when nothing moves for too long.
     """
     watched = Watch(stall_timeout, good_exit)
     with Steps(width=max(len(phase.name) for phase in PHASES)) as steps:
@@ -35,12 +41,12 @@ def watch(
     if not watched.failed:
         return
     if watched.stopped:
-        raise PodfabError(f"{name} was stopped by another command")
+        raise PodfabError(f"{title or name} was stopped by another command")
     found = watched.diagnosis()
     lines = "".join(f"\n  {screen.plain(line)}" for line in found.lines)
     cause = found.cause or f"it ended with exit code {watched.exit}"
     fix = found.fix or f"read its log: inv models.logs {name}"
-    raise PodfabError(f"{name} failed: {cause}; {fix}{lines}")
+    raise PodfabError(f"{title or name} failed: {cause}; {fix}{lines}")
 
 
 class Watch:

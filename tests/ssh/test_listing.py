@@ -240,7 +240,10 @@ def test_what_can_not_be_fetched_is_told(ready: Client, words: list[str], said: 
 def test_a_download_that_fails_says_why(ready: Client) -> None:
     result = ready.run("models.download", "--model=org/missing")
     assert result.returncode == 1
-    assert "the hub has no such model, or hides it; check the id" in result.stderr
+    said = (
+        "the download of org/missing failed: the hub has no such model, or hides it; check the id"
+    )
+    assert f"podfab: {said}" in result.stderr
 
 
 def test_a_hub_that_stumbles_once_is_asked_again(ready: Client) -> None:

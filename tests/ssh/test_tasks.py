@@ -53,6 +53,11 @@ def test_ports_are_the_next_free_ones(ready: Client) -> None:
     assert "three failed: the port is in use on the pod" in forced.stderr
 
 
+def test_the_ports_begin_where_the_settings_say(ready: Client) -> None:
+    (ready.state / "settings.yaml").write_text("first_port: 8765\n")
+    assert json.loads(start(ready, "one", "--plan", "--json").stdout)["port"] == 8765
+
+
 def test_the_key_reaches_the_server_and_stands_nowhere_else(ready: Client, server: Sshd) -> None:
     ready.extra["PI_API_KEY"] = "planted-key-123"
     said = start(ready, "qwen", "--json", "--plan")
