@@ -36,7 +36,7 @@ def ls(roots: Roots, path: str | None = None, ignore: Sequence[str] = ()) -> Res
     shown = fitting(lines, MOST)
     if len(shown) < len(lines):
         notes.append(f"{len(shown)} of {len(lines)} entries; find others with glob, or use ignore")
-    text = "\n".join(shown) or "(empty)"
+    text = "\n".join(shown) or ("" if notes else "(empty)")
     return Result(noted(text, notes), counted(len(lines), "entry"))
 
 

@@ -58,9 +58,9 @@ class Place:
     @contextmanager
     def file(self) -> Iterator[int]:
         """Hold the file open for reading. Raises ToolError, also for anything but a file."""
-        if not self.parts:
-            raise _is_directory(self.shown)
         with self._top() as top, self._explained():
+            if not self.parts:
+                raise IsADirectoryError
             opened = walk.file(top, self.parts)
         try:
             yield opened
@@ -90,7 +90,7 @@ class Place:
         except PermissionError:
             raise ToolError(f"{shown} may not be read: permission denied", "not allowed") from None
         except IsADirectoryError:
-            raise _is_directory(self.shown) from None
+            raise ToolError(f"{shown} is a directory; ls lists it", "a directory") from None
         except NotADirectoryError:
             raise ToolError(
                 f"{shown} or a part of it is a file, not a directory", "no directory"
@@ -107,7 +107,7 @@ class Place:
             raise ToolError(f"{shown} can not be read: {error.strerror}", "not readable") from None
 
     def _nearest(self) -> str:
-        if self.parts[-1].startswith("~"):
+        if self.parts[0].startswith("~"):
             return "; ~ is not expanded here, paths are relative to the working directory"
         try:
             with self._top() as top:
@@ -128,10 +128,6 @@ def identity(opened: int) -> tuple[int, int]:
     """Return what an open directory is on the disk, whatever its name."""
     found = os.fstat(opened)
     return found.st_dev, found.st_ino
-
-
-def _is_directory(shown: str) -> ToolError:
-    return ToolError(f"{name(shown)} is a directory; ls lists it", "a directory")
 
 
 def _replaced(root: Root) -> ToolError:

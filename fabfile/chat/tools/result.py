@@ -78,7 +78,7 @@ def counted(number: int, noun: str) -> str:
 def size(number: int) -> str:
     """Return a number of bytes for reading: `512 bytes`, `1.2 KB`."""
     if number < 1000:
-        return f"{number} bytes"
+        return counted(number, "byte")
     amount = float(number)
     for unit in ("KB", "MB", "GB"):
         amount /= 1000
