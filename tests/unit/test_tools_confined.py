@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fabfile.chat.tools import search, walk
+from fabfile.chat.tools import ripgrep, search, walk
 from fabfile.chat.tools.result import Watch
 from fabfile.chat.tools.roots import Roots
 
@@ -92,6 +92,39 @@ def test_the_walk_itself_follows_no_link(work: Path, names: list[str]) -> None:
     assert watch.unread == 1
     os.close(top)
     assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("place", ["link", "pipe", "folder"])
+def test_a_file_that_is_swapped_between_the_look_and_the_opening_is_not_read(
+    work: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    look, path = walk._expect_file, work / "fine.txt"
+
+    def look_and_swap(found: os.stat_result) -> None:
+        look(found)
+        path.unlink()
+        if place == "link":
+            path.symlink_to("../outside/secret.txt")
+        elif place == "pipe":
+            os.mkfifo(path)
+        else:
+            path.mkdir()
+        monkeypatch.setattr(walk, "_expect_file", look)
+
+    monkeypatch.setattr(walk, "_expect_file", look_and_swap)
+    before = open_descriptors()
+    found = call(work, "read", path="fine.txt")
+    assert SECRET not in found.text
+    assert not found.ok
+    assert open_descriptors() == before
+
+
+def test_what_rg_names_is_only_proposed(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    proposed = ["fine.txt", "folder/secret.txt", "file", f"whole/deep/{UNNAMED}", "gone.txt"]
+    monkeypatch.setattr(ripgrep, "files", lambda *_, **__: iter(proposed))
+    assert call(work, "glob", pattern="*").text == "fine.txt"
+    found = call(work, "rg", pattern=".")
+    assert found.text == "fine.txt\n1:fine\n[4 paths could not be read]"
 
 
 @contextmanager
@@ -192,7 +225,7 @@ def grow(top: Path, entries: list[tuple[str, str, str]], out: Path) -> None:
                 path.write_text("fine\n.\n")
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(cases(), _paths)
 def test_in_any_tree_no_path_shows_a_byte_from_outside(
     case: tuple[list[tuple[str, str, str]], list[str]], pattern: str

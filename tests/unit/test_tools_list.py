@@ -36,6 +36,7 @@ def work(tmp_path: Path) -> Path:
         src__noise_dot_log="x",
     )
     (root / "void").mkdir()
+    (root / "void/link").symlink_to("../a.py")
     (root / "link").symlink_to("src/b.py")
     os.mkfifo(root / "pipe")
     return root
@@ -52,7 +53,7 @@ def test_ls_shows_directories_files_links_and_the_rest(work: Path) -> None:
         "link -> src/b.py",
         "pipe  (FIFO)",
         "src/  3 files",
-        "void/  empty",
+        "void/  no files",
         "[3 entries left out by .gitignore]",
     ]
     assert (found.summary, found.ok) == ("9 entries", True)
@@ -65,8 +66,8 @@ def test_ls_shows_directories_files_links_and_the_rest(work: Path) -> None:
         ({"path": "src/deep"}, ["c.py  1 byte", "d.md  1 byte"]),
         ({"path": "src/deep", "ignore": ["*.md"]}, ["c.py  1 byte"]),
         ({"path": "src/deep", "ignore": ["*"]}, ["(empty)"]),
-        ({"path": "void"}, ["(empty)"]),
-        ({"path": "./src/../void/"}, ["(empty)"]),
+        ({"path": "void"}, ["link -> ../a.py"]),
+        ({"path": "./src/../void/"}, ["link -> ../a.py"]),
         ({"path": "build"}, ["out.py  1 byte"]),
         ({"path": "src", "ignore": ["deep/", "!b.*"]}, ["[1 entry left out by .gitignore]"]),
     ],

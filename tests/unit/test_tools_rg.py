@@ -124,7 +124,7 @@ def test_a_flood_of_matches_is_cut_while_it_comes(tmp_path: Path) -> None:
     work = tree(tmp_path / "work", f="match this line\n" * 3_000_000)
     begun = monotonic()
     found = call(work, "rg", pattern="match", max_results=5000)
-    assert monotonic() - begun < 3
+    assert monotonic() - begun < 10
     assert found.summary == "1000 matches in 1 file"
     found = call(work, "rg", pattern="match", context=10)
     assert found.summary == "100 matches in 1 file"
@@ -138,14 +138,18 @@ def test_a_search_that_takes_too_long_is_ended_and_told(
     work: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     slow = tmp_path / "slow"
-    slow.write_text("#!/bin/sh\nprintf './a.py\\0'\nexec sleep 60\n")
+    slow.write_text(
+        f"#!/bin/sh\ncase $* in *./) printf './a.py\\0'; exec sleep 60;; esac\n"
+        f'exec {ripgrep.binary()} "$@"\n'
+    )
     slow.chmod(0o755)
     monkeypatch.setattr(ripgrep, "binary", lambda: str(slow))
-    monkeypatch.setattr(searching, "SECONDS", 0.3)
+    monkeypatch.setattr(searching, "SECONDS", 2)
     begun = monotonic()
     found = call(work, "rg", pattern="foo")
-    assert monotonic() - begun < 5
-    assert "[stopped after 0.3 s, so this is not all: narrow path or glob]" in found.text
+    assert monotonic() - begun < 10
+    assert found.text.startswith("a.py\n2:two foo\n")
+    assert found.text.endswith("[stopped after 2 s, so this is not all: narrow path or glob]")
 
 
 def test_a_file_that_may_be_one_huge_line_is_not_searched(work: Path) -> None:

@@ -79,9 +79,14 @@ def _bare(opened: int, entry: str) -> str | None:
     except OSError:
         return "not readable"
     try:
-        return None if os.listdir(inner) else "empty"
+        with os.scandir(inner) as entries:
+            return None if any(map(_could_be_listed, entries)) else "no files"
     finally:
         os.close(inner)
+
+
+def _could_be_listed(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
 
 
 TOOL = Tool(

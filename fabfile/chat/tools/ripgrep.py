@@ -82,7 +82,9 @@ def records(
             stderr=told,
         ) as process,
     ):
-        ending = threading.Timer(watch.left, process.kill)
+        # Files that are only named are yet to be searched.
+        seconds = watch.left if descriptors else watch.left * 0.9
+        ending = threading.Timer(seconds, process.kill)
         ending.start()
         try:
             yield from _split(cast(BinaryIO, process.stdout), end)
