@@ -69,7 +69,10 @@ def test_ls_shows_directories_files_links_and_the_rest(work: Path) -> None:
         ({"path": "void"}, ["link -> ../a.py"]),
         ({"path": "./src/../void/"}, ["link -> ../a.py"]),
         ({"path": "build"}, ["out.py  1 byte"]),
-        ({"path": "src", "ignore": ["deep/", "!b.*"]}, ["[1 entry left out by .gitignore]"]),
+        (
+            {"path": "src", "ignore": ["deep/", "!b.*"]},
+            ["[1 entry left out by ignore or .gitignore]"],
+        ),
     ],
 )
 def test_ls_of_a_directory(work: Path, asked: dict[str, object], lines: list[str]) -> None:

@@ -32,7 +32,8 @@ def ls(roots: Roots, path: str | None = None, ignore: Sequence[str] = ()) -> Res
     if below is None:
         notes.append(f"too many files to count, or to apply .gitignore, in {SECONDS} s")
     if hidden := len(names) - len(lines):
-        notes.append(f"{counted(hidden, 'entry')} left out by .gitignore")
+        by = "ignore or .gitignore" if ignore else ".gitignore"
+        notes.append(f"{counted(hidden, 'entry')} left out by {by}")
     shown = fitting(lines, MOST)
     if len(shown) < len(lines):
         notes.append(f"{len(shown)} of {len(lines)} entries; find others with glob, or use ignore")
@@ -60,16 +61,15 @@ def _line(opened: int, entry: str, below: Counter[str] | None) -> str | None:
             return f"{name(entry)} -> {name(os.readlink(entry, dir_fd=opened))}"
     except OSError:
         return None
-    # What is neither file nor directory is not listed by rg, nor is what holds no file.
-    if stat.S_ISDIR(found.st_mode):
-        files = _bare(opened, entry) if below is not None else ""
-        if below and entry in below:
-            files = counted(below[entry], "file")
-        return None if files is None else f"{name(entry)}/  {files}".rstrip()
+    listed = below is None or entry in below
     if stat.S_ISREG(found.st_mode):
-        listed = below is None or entry in below
         return f"{name(entry)}  {size(found.st_size)}" if listed else None
-    return f"{name(entry)}  ({walk.kind(found)})"
+    if not stat.S_ISDIR(found.st_mode):
+        return f"{name(entry)}  ({walk.kind(found)})"
+    if below is None:
+        return f"{name(entry)}/"
+    told = counted(below[entry], "file") if listed else _bare(opened, entry)
+    return f"{name(entry)}/  {told}" if told else None
 
 
 def _bare(opened: int, entry: str) -> str | None:
