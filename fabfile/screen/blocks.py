@@ -43,14 +43,28 @@ def parsed(source: str) -> list[Block]:
     return blocks
 
 
-def items(block: Block) -> list[int]:
-    """Return where in a list its items begin."""
-    return [n for n, token in enumerate(block) if (token.type, token.level) == _ITEM]
+def finished_part(block: Block, at: int) -> tuple[Block, int, int]:
+    """Return what of a block can not change; where the rest goes on, and its line in the source.
+
+    Nothing, but for the lines of code, and for all items of a list but the last.
+    """
+    first = block[0]
+    line = first.map[0] if first.map else 0
+    if first.type == "fence":
+        code = _code(first.content)
+        count = code.count("\n") + 1 if code else 0
+        return (block if count > at else []), max(count, at), line
+    heads = [n for n, token in enumerate(block) if (token.type, token.level) == _ITEM]
+    if len(heads) < 2:
+        return [], at, line
+    at = (at or int(first.attrs.get("start", 1))) + len(heads) - 1
+    last = block[heads[-1]]
+    return [*block[: heads[-1]], block[-1]], at, last.map[0] if last.map else line
 
 
-def begin_at(block: Block, start: int) -> None:
-    """Let a list begin with that number, or code after that many lines."""
-    block[0].attrs["start"] = start
+def begin_at(block: Block, at: int) -> None:
+    """Let a block go on: a list with that number, code after that many lines."""
+    block[0].attrs["start"] = at
 
 
 def drawn(console: Console, block: Block) -> list[Line]:
@@ -58,6 +72,11 @@ def drawn(console: Console, block: Block) -> list[Line]:
     lines = [stripped(line) for line in console.render_lines(_Markdown(block), pad=False)]
     # Rich leaves a line above a block that holds others.
     return lines if block[0].type == "fence" else list(dropwhile(lambda line: not line, lines))
+
+
+def _code(text: str) -> str:
+    """Take off what can not be seen: blanks at the ends of lines, and blank lines at the end."""
+    return "\n".join(map(str.rstrip, text.rstrip().split("\n")))
 
 
 class _Heading(Heading):
@@ -77,7 +96,7 @@ class _Code(CodeBlock):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Syntax(
-            str(self.text).rstrip(),
+            _code(str(self.text)),
             self.lexer_name,
             theme=self.theme,
             background_color="default",

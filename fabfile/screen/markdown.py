@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from . import plain
-from .blocks import Block, begin_at, drawn, items, parsed
+from .blocks import Block, begin_at, drawn, finished_part, parsed
 from .region import Line, Lines
 
 
@@ -22,10 +22,9 @@ class Reply:
         self._console = console
         self._pieces: list[str] = []
         self._source = ""  # what is not finished
-        self._at = (
-            0  # the line of code, or the number of the item, at which its first block goes on
-        )
-        self._begun = False
+        self._at = 0  # where its first block goes on: a line of code, or an item's number
+        self._begun = False  # some of its lines are printed
+        self._above = False  # blocks above it are
 
     def add(self, text: str) -> None:
         """Add a piece."""
@@ -41,37 +40,29 @@ class Reply:
 
     def _settled(self) -> list[Line]:
         """Draw what is finished, and cut it off the source."""
-        blocks = parsed(self._source[: self._source.rfind("\n") + 1])
-        if not blocks:
+        *whole, rest = parsed(self._source[: self._source.rfind("\n") + 1]) or [[]]
+        if not rest:
             return []
-        *whole, rest = blocks
-        at = 0 if whole else self._at
-        cut = rest[0]
-        if rest[0].type == "fence":
-            code = rest[0].content.rstrip()
-            if code and (count := code.count("\n") + 1) > at:
-                whole.append(rest)
-                at = count
-        elif len(heads := items(rest)) > 1:
-            whole.append([*rest[: heads[-1]], rest[-1]])
-            at = (at or int(rest[0].attrs.get("start", 1))) + len(heads) - 1
-            cut = rest[heads[-1]]
         finished = self._drawn(whole)
-        self._begun = self._begun or bool(finished)
+        if whole:
+            self._above = self._above or self._begun or bool(finished)
+            self._at, self._begun = 0, False
+        part, at, line = finished_part(rest, self._at)
+        if part:
+            new = self._drawn([part])
+            self._begun = self._begun or bool(new)
+            finished += new
         self._at = at
-        first = cut.map[0] if cut.map else 0
-        self._source = self._source.split("\n", first)[first]
+        self._source = self._source.split("\n", line)[line]
         return finished
 
     def _drawn(self, blocks: list[Block]) -> list[Line]:
         lines: list[Line] = []
-        at = self._at
+        at, begun, above = self._at, self._begun, self._above
         for block in blocks:
             if at:
                 begin_at(block, at)
             new = drawn(self._console, block)
-            if new and not at and (self._begun or lines):
-                lines.append([])
-            lines += new
-            at = 0
+            lines += [[], *new] if new and above and not begun else new
+            at, begun, above = 0, False, above or begun or bool(new)
         return lines
