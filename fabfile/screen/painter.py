@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 _FRAME = 0.1  # seconds between two drawings
-_SHARE = 5  # a drawing that takes long is rested from, so many times as long
+_SHARE = 4  # a drawing that takes long is rested from, so many times as long
 
 
 class Painter:
