@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import plain, say
+from . import say
 from .remarks import figures, remark
+
+if TYPE_CHECKING:
+    from .painter import Painter
+    from .region import Region
 
 
 class Events:
@@ -15,7 +19,7 @@ class Events:
 
     def show(self, event: dict[str, Any]) -> None:
         if event["type"] == "note":
-            say(plain(event["text"]))
+            say(remark(event))
         else:
             print(_encodable(json.dumps(event, ensure_ascii=False)), flush=True)
 
@@ -27,7 +31,7 @@ class Answer:
     """Print an answer as it streams: the text to stdout, all that goes with it to stderr."""
 
     def __init__(self) -> None:
-        self._view: Any
+        self._view: Painter | Piped
         if sys.stdout.isatty():
             from .painter import Painter
 
@@ -50,7 +54,7 @@ class Piped:
     def __init__(self) -> None:
         self._open = False
         self._usages: list[dict[str, Any]] = []
-        self._aside: Any = None
+        self._aside: Region | None = None
         if sys.stderr.isatty():
             from .calls import Calls
             from .region import Region, terminal
@@ -67,7 +71,8 @@ class Piped:
             self._calls.add(event)
             self._aside.show(*self._calls.take())
         elif text := remark(event):
-            self._end_line()  # an answer that was cut and the next one must not stick together
+            if event["type"] == "error":
+                self._end_line()  # what was cut and what comes anew must not stick together
             say(text)
 
     def end(self) -> None:
