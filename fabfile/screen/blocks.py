@@ -80,7 +80,10 @@ def _code(text: str) -> str:
 
 
 class _Heading(Heading):
-    LEVEL_ALIGN = {}  # noqa: RUF012 (all of them to the left)
+    """A heading like any other text: to the left, and without the frame that some versions draw."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.text
 
 
 class _Code(CodeBlock):

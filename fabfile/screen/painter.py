@@ -43,15 +43,18 @@ class Painter:
 
         page = Page()
         due = 0.0
+        idle = False
         while True:
             try:
                 event = self._events.get(timeout=max(0.0, due - time.monotonic()))
             except queue.Empty:
-                pass
+                idle = True
             else:
                 if event is None:
                     break
                 page.take(event)
+                # The first piece after a pause is shown at once.
+                due, idle = 0.0 if idle else due, False
             if (begun := time.monotonic()) >= due:
                 page.draw()
                 ended = time.monotonic()

@@ -74,7 +74,7 @@ _MARKS = (
 _texts = st.lists(st.sampled_from(_MARKS) | st.text(max_size=4), max_size=25).map("".join)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=200)
 @given(text=_texts, cuts=st.sets(st.integers(0, 200), max_size=12), width=st.integers(1, 60))
 @example(text=ANSWER, cuts=set(range(0, len(ANSWER), 7)), width=40)
 @example(text="1. a\n1.\nb", cuts=set(range(9)), width=20)
