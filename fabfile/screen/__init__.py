@@ -22,6 +22,13 @@ STYLES = {
     "wrong": "red", "failed": "red", "impossible": "red", "unreachable": "red",
 }  # fmt: skip
 
+# Control characters, what turns the direction of text, and halves of characters, which nothing can
+# encode.
+_UNSEEN = dict.fromkeys(
+    {*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+    | {*range(0xD800, 0xE000)}
+) | {9: 9, 10: 10}
+
 
 def document(content: Any) -> None:
     """Print one JSON document."""
@@ -64,8 +71,8 @@ def _rich_table(columns: Sequence[str], cells: Iterable[Sequence[str]], fold_las
 
 
 def plain(text: str) -> str:
-    """Take out what a terminal would act on: a log or a pod must not steer it."""
-    return "".join(c for c in text if c in "\t\n" or (ord(c) >= 32 and not 127 <= ord(c) < 160))
+    """Take out what a terminal would act on: a log, a pod or a model must not steer it."""
+    return text.translate(_UNSEEN)
 
 
 def pods(rows: Iterable[dict[str, Any]]) -> None:

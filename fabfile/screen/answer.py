@@ -6,69 +6,93 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from . import plain, say
+from . import say
+from .remarks import figures, remark
 
 if TYPE_CHECKING:
-    from rich.status import Status
+    from .painter import Painter
+    from .region import Region
 
 
 class Events:
-    """Print each event of an answer as a JSON object on its own line."""
+    """Print each event of an answer as a JSON object on its own line; notes go to stderr."""
 
     def show(self, event: dict[str, Any]) -> None:
-        print(json.dumps(event, ensure_ascii=False), flush=True)
+        if event["type"] == "note":
+            say(remark(event))
+        else:
+            print(_encodable(json.dumps(event, ensure_ascii=False)), flush=True)
 
     def end(self) -> None:
         """Each line is complete."""
 
 
 class Answer:
-    """Print an answer as it streams: the text to stdout, thinking and figures to stderr."""
+    """Print an answer as it streams: the text to stdout, all that goes with it to stderr."""
 
     def __init__(self) -> None:
-        self._written = ""
-        self._thinking = False
-        self._waiting: Status | None = None
-        if sys.stderr.isatty():
-            from rich.console import Console
+        self._view: Painter | Piped
+        if sys.stdout.isatty():
+            from .painter import Painter
 
-            self._waiting = Console(stderr=True).status("waiting for the answer")
-            self._waiting.start()
+            self._view = Painter()
+        else:
+            self._view = Piped()
 
     def show(self, event: dict[str, Any]) -> None:
-        self._stop_waiting()
-        if event["type"] == "reasoning" and sys.stderr.isatty():
-            self._thinking = True
-            sys.stderr.write(f"\x1b[2m{plain(event['text'])}\x1b[0m")
-            sys.stderr.flush()
-        elif event["type"] == "content":
-            if self._thinking:
-                sys.stderr.write("\n\n")
-                self._thinking = False
-            self._written = plain(event["text"])
-            sys.stdout.write(self._written)
-            sys.stdout.flush()
-        elif event["type"] == "usage" and sys.stderr.isatty():
-            self.end()
-            say(_figures(event))
+        """Show what has come."""
+        self._view.show(event)
 
     def end(self) -> None:
-        """Finish the last line."""
-        self._stop_waiting()
-        if self._written and not self._written.endswith("\n"):
-            print(flush=True)
-            self._written = "\n"
-
-    def _stop_waiting(self) -> None:
-        if self._waiting:
-            self._waiting.stop()
-            self._waiting = None
+        """Show what is still to be shown, and leave a clean line; also after an interruption."""
+        self._view.end()
 
 
-def _figures(usage: dict[str, Any]) -> str:
-    words = [f"{usage['prompt_tokens']} + {usage['completion_tokens']} tokens"]
-    if usage["first_token_s"] is not None:
-        words.append(f"first after {usage['first_token_s']:.2f} s")
-    if usage["tokens_per_s"]:
-        words.append(f"{usage['tokens_per_s']:.0f} tokens/s")
-    return f"\x1b[2m{', '.join(words)}\x1b[0m"
+class Piped:
+    """Print the text as it came; a terminal at stderr gets the calls and the figures."""
+
+    def __init__(self) -> None:
+        self._open = False
+        self._usages: list[dict[str, Any]] = []
+        self._aside: Region | None = None
+        if sys.stderr.isatty():
+            from .calls import Calls
+            from .region import Region, terminal
+
+            self._aside = Region(terminal(sys.stderr), live=False)
+            self._calls = Calls(self._aside.console)
+
+    def show(self, event: dict[str, Any]) -> None:
+        if event["type"] == "content":
+            self._write(event["text"])
+        elif event["type"] == "usage":
+            self._usages.append(event)
+        elif event["type"] in ("tool_call", "tool_result") and self._aside:
+            self._calls.add(event)
+            self._aside.show(*self._calls.take())
+        elif text := remark(event):
+            if event["type"] == "error":
+                self._end_line()  # what was cut and what comes anew must not stick together
+            say(text)
+
+    def end(self) -> None:
+        self._end_line()
+        if self._aside:
+            self._aside.show(*self._calls.take(last=True))
+            if self._usages:
+                self._aside.say(figures(self._usages))
+                self._usages = []
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(_encodable(text))
+        sys.stdout.flush()
+        self._open = not text.endswith("\n") if text else self._open
+
+    def _end_line(self) -> None:
+        if self._open:
+            self._write("\n")
+
+
+def _encodable(text: str) -> str:
+    r"""Write halves of characters as JSON does (`\ud83d`): no file can hold them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
