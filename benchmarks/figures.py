@@ -16,7 +16,7 @@ from statistics import median
 import fabric
 
 from fabfile.chat.client import client
-from fabfile.chat.loop import turn
+from fabfile.chat.loop import Conversation
 from fabfile.commands.jobs import Job
 from fabfile.commands.serve import serve
 from fabfile.plan.download import Download
@@ -29,6 +29,7 @@ from tests.support.sshd import Sshd, free_port
 from . import stage
 from .report import Row, compared, duration, speeds
 from .stage import inv, medians, run, ssh
+from .standin import TOKENS
 
 SEQ = "seq 1 2000000"
 LINE = "a line of some length, as logs have"
@@ -134,18 +135,24 @@ def prompt(home: Path, runs: int) -> list[Row]:
         client(f"http://127.0.0.1:{port}/v1", "key") as straight,
     ):
         first: dict[str, list[float]] = {"through": [], "straight": []}
+        whole: dict[str, list[float]] = {"through": [], "straight": []}
         for _ in range(max(20, runs) + 1):
             for name, opened in (("through", through), ("straight", straight)):
                 begun = time.perf_counter()
-                events = turn(opened, "m", [{"role": "user", "content": "1"}])
+                events = Conversation(opened, "m").ask("1", 1)
                 next(event for event in events if event["type"] == "content")
                 first[name].append(time.perf_counter() - begun)
                 list(events)
+                whole[name].append(time.perf_counter() - begun)
     # The first of each also connects.
     ours, theirs = (median(first[name][1:]) for name in ("through", "straight"))
     within = ours <= theirs + 0.05
     against = f"the port {duration(theirs)}"
-    return [Row("first token by ssh", duration(ours), against, ours / theirs, "+50 ms", within)]
+    answer, direct = (median(whole[name][1:]) for name in ("through", "straight"))
+    return [
+        Row("first token by ssh", duration(ours), against, ours / theirs, "+50 ms", within),
+        compared(f"{TOKENS} tokens at once by ssh", answer, "the port", direct),
+    ]
 
 
 def ready(home: Path, runs: int) -> list[Row]:

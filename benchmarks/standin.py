@@ -71,7 +71,8 @@ class Handler(StreamRequestHandler):
             b"Transfer-Encoding: chunked\r\n\r\n"
         )
         for number in range(TOKENS):
-            choice = {"index": 0, "delta": {"content": f"{number} "}, "finish_reason": None}
+            finish = "stop" if number == TOKENS - 1 else None
+            choice = {"index": 0, "delta": {"content": f"{number} "}, "finish_reason": finish}
             event = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m"}
             self.chunk(f"data: {json.dumps({**event, 'choices': [choice]})}\n\n")
         self.chunk("data: [DONE]\n\n")

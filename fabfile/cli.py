@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import invoke
@@ -22,13 +22,18 @@ def task(
     name: str | None = None,
     default: bool = False,
     dash: tuple[str, ...] = (),
+    lists: tuple[str, ...] = (),
+    flags: Mapping[str, str] | None = None,
     **help: str,
 ) -> Callable[[Callable[..., None]], invoke.Task]:
     """Declare an Invoke task in the way all of ours are.
 
     Parameters without a default are bare words; one that begins with `-` is refused with the
-    task's help, for Invoke would take `--help` as a name (those in `dash` may be a lone `-`).
+    task's help, for Invoke would take `--help` as a name (those in `dash` may be a lone `-`). Flags
+    in `lists` can be given several times. `flags` are helps that several tasks share.
     """
+
+    help.update(flags or {})
 
     def declare(body: Callable[..., None]) -> invoke.Task:
         bare = [
@@ -50,6 +55,7 @@ def task(
             name=name,
             default=default,
             positional=bare,
+            iterable=lists,
             auto_shortflags=False,
             help={flag.rstrip("_"): text for flag, text in help.items()},
         )(guarded)

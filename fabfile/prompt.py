@@ -1,75 +1,123 @@
-"""Ask a model that runs on a pod."""
+"""Ask a model that runs on a pod, once or in a conversation."""
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import invoke
 
-from . import cli
+from . import cli, screen
 from .cli import task
 from .errors import PodfabError, UsageError
-from .target import target
 
-if TYPE_CHECKING:
-    import openai
+_FLAGS = {
+    "no_tools": "no file tools",
+    "system": "a system prompt, beside the one that goes with the tools",
+    "system_file": "a file with a system prompt",
+    "max_steps": "rounds of tools until it has to answer",
+    "dir": "the directory that the tools read (default: this one)",
+    "add_dir": "a further directory that they may read; can be given again",
+    "base_url": "an OpenAI-compatible server instead of a pod; NAME is the model's name there",
+    "pod": cli.POD,
+}
 
 
 @task(
     default=True,
     dash=("text",),
+    lists=("add_dir", "file"),
     name_="the model",
     text="the question; - reads it from stdin",
-    system="a system prompt",
-    base_url="an OpenAI-compatible server instead of a pod; NAME is the model's name there",
-    pod=cli.POD,
     json="print one JSON object per event",
+    file="a text file that goes with the question; can be given again",
+    flags=_FLAGS,
 )
 def ask(
     c: invoke.Context,
     name: str,
     text: str,
+    json: bool = False,
+    no_tools: bool = False,
     system: str = "",
+    system_file: str = "",
+    max_steps: str = "20",
+    dir: str = ".",
+    add_dir: list[str] | None = None,
+    file: list[str] | None = None,
     base_url: str = "",
     pod: str = "",
-    json: bool = False,
 ) -> None:
-    """Ask a model one question and print its answer as it comes.
+    """Ask a model one question; it may look into the files here before it answers.
 
     Examples:
-      inv prompt qwen "What is the capital of France?"
-      git diff | inv prompt qwen -
+      inv prompt qwen "Which file here defines the port?"
+      git diff | inv prompt qwen - --system="You review code. Be brief."
+      inv prompt qwen "What is wrong?" --file=server.log --no-tools
     """
+    from .chat.attachments import with_files
+    from .plan.numbers import whole
+    from .prompting import Options, conversation
+    from .screen.answer import Answer, Events
+
     question = sys.stdin.read() if text == "-" else text
     if not question.strip():
         raise UsageError("the question is empty")
-    messages = [{"role": "system", "content": system}] if system else []
-    messages.append({"role": "user", "content": question})
-    from .screen.answer import Answer, Events
-
+    steps = whole(max_steps, "--max-steps")
+    question = with_files(question, file or [])
+    options = Options(pod, base_url, no_tools, system, system_file, dir, add_dir or [])
     answer = Events() if json else Answer()
     try:
-        with _client(c, name, base_url, pod) as client:
-            from .chat.loop import turn
-
-            for event in turn(client, name, messages):
+        with conversation(c, name, options) as talk:
+            for event in talk.ask(question, steps):
                 answer.show(event)
     except PodfabError as error:
         if json:
-            answer.show({"type": "error", "message": error.text})
+            answer.show({"type": "error", "message": error.text, "retry": False})
         raise
     finally:
         answer.end()
 
 
-def _client(
-    c: invoke.Context, name: str, base_url: str, pod: str
-) -> AbstractContextManager[openai.OpenAI]:
-    from .chat.client import client, connected
+@task(
+    lists=("add_dir",),
+    name_="the model",
+    continue_="go on with the last conversation in this directory",
+    flags=_FLAGS,
+)
+def chat(
+    c: invoke.Context,
+    name: str,
+    continue_: bool = False,
+    no_tools: bool = False,
+    system: str = "",
+    system_file: str = "",
+    max_steps: str = "20",
+    dir: str = ".",
+    add_dir: list[str] | None = None,
+    base_url: str = "",
+    pod: str = "",
+) -> None:
+    """Talk with a model; /help shows what else there is.
 
-    if base_url:
-        return client(base_url, os.environ.get("OPENAI_API_KEY", ""))
-    return connected(target(c, pod), name)
+    Examples:
+      inv prompt.chat qwen
+      inv prompt.chat qwen --continue
+    """
+    from .chat import sessions
+    from .dialogue import Dialogue
+    from .plan.numbers import whole
+    from .prompting import Options, conversation
+
+    steps = whole(max_steps, "--max-steps")
+    here = str(Path(dir).resolve())
+    session = sessions.latest(here) if continue_ else None
+    if continue_ and not session:
+        raise PodfabError(f"there is no conversation in {here} yet; leave --continue out")
+    options = Options(pod, base_url, no_tools, system, system_file, dir, add_dir or [])
+    with conversation(c, name, options) as talk:
+        if session:
+            talk.messages = session.messages
+            talk.system = talk.system or session.system
+            screen.say(f"going on after {len(talk.messages)} messages; /clear begins anew")
+        Dialogue(talk, session or sessions.begun(here, name, talk.system), steps).run()

@@ -99,7 +99,7 @@ def launch(where: Target, wish: Wish, plan: LaunchPlan, force: bool, wait: bool)
         screen.say(f"note: {note}")
     remember(where, plan.name, begun)
     if wait:
-        _watch(where, plan.name, begun.run)
+        watch_start(where, plan.name, begun.run)
     return row_of(where, plan.name)
 
 
@@ -141,7 +141,7 @@ def restart(where: Target, name: str) -> Row:
         stop_model(where, name)
     begun = jobs.start(where.pod, again(job, states, jobs.who()), screen.say)
     remember(where, name, begun)
-    _watch(where, name, begun.run)
+    watch_start(where, name, begun.run)
     return row_of(where, name)
 
 
@@ -171,7 +171,7 @@ def show_log(where: Target, name: str, lines: int, follow: bool, run: str) -> No
         screen.say(f"\n{name} goes on; to stop it: inv models.stop --name={name}{where.flag}")
 
 
-def _watch(where: Target, name: str, run: str) -> None:
+def watch_start(where: Target, name: str, run: str) -> None:
     """Show a start until the model answers; it goes on when we leave."""
     from .remote import jobs
     from .watching import Stalled, watch

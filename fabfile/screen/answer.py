@@ -67,9 +67,11 @@ class Piped:
             self._write(event["text"])
         elif event["type"] == "usage":
             self._usages.append(event)
-        elif event["type"] in ("tool_call", "tool_result") and self._aside:
-            self._calls.add(event)
-            self._aside.show(*self._calls.take())
+        elif event["type"] in ("tool_call", "tool_result"):
+            self._end_line()  # what is said before the calls is no part of what follows them
+            if self._aside:
+                self._calls.add(event)
+                self._aside.show(*self._calls.take())
         elif text := remark(event):
             if event["type"] == "error":
                 self._end_line()  # what was cut and what comes anew must not stick together

@@ -295,13 +295,35 @@ def test_no_pods_is_an_empty_list(client: Client) -> None:
     assert (result.returncode, json.loads(result.stdout)) == (0, [])
 
 
-def test_a_forwarded_model_is_not_ready_yet(ready: Client) -> None:
+def test_a_model_that_is_starting_is_waited_for(ready: Client, server: Sshd) -> None:
     start(ready, "qwen", "--no-wait", "--vllm-args=--never-ready")
-    result = ready.run("prompt", "qwen", "hello")
-    assert result.returncode == 1
-    assert "qwen is not ready yet" in result.stderr
-    (event,) = ready.run("prompt", "qwen", "hello", "--json").stdout.splitlines()
-    assert json.loads(event)["type"] == "error"
+    asking = ready.popen("prompt", "qwen", "hello")
+    assert asking.stderr and "qwen is not ready yet; waiting for it" in asking.stderr.readline()
+    asking.send_signal(signal.SIGINT)
+    _, said = asking.communicate(timeout=20)
+    assert (asking.returncode, "Traceback" in said) == (130, False)
+    asking = ready.popen("prompt", "qwen", "hello", "--json")
+    assert asking.stderr and "waiting for it" in asking.stderr.readline()
+    assert ready.run("models.stop", "--name=qwen").returncode == 0
+    out, said = asking.communicate(timeout=20)
+    assert asking.returncode == 1 and "podfab: qwen " in said
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["error"]
+
+
+def test_a_model_that_becomes_ready_meanwhile_answers(ready: Client, server: Sshd) -> None:
+    entry = "{weights_gb: 0.002, context: 4096, heads: 8, cache: []}"
+    (ready.state / "models.yaml").write_text(f"models:\n  org/slow: {entry}\n")
+    ready.run("models.start", "--model=org/slow", "--name=slow", "--no-wait")
+    asking = ready.popen("prompt", "slow", "hello")
+    assert asking.stderr and "slow is not ready yet" in asking.stderr.readline()
+    (server.home / "gate").touch()
+    out, _ = asking.communicate(timeout=60)
+    assert (asking.returncode, out) == (0, "I am a stand-in.\n")
+
+
+def test_a_question_can_follow_a_start_on_one_line(ready: Client) -> None:
+    said = start(ready, "qwen", "prompt", "qwen", "hello")
+    assert (said.returncode, said.stdout) == (0, "I am a stand-in.\n"), said.stderr
 
 
 def test_an_answer_streams(ready: Client) -> None:
