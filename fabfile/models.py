@@ -271,6 +271,27 @@ def env(c: invoke.Context, name: str, port: str = "", pod: str = "") -> None:
     show_variables(target(c, pod), name, numbers.port(port))
 
 
+@task(name_="the model", pod=cli.POD, json=cli.JSON)
+def check(c: invoke.Context, name: str, pod: str = "", json: bool = False) -> None:
+    """Find out in a minute whether a model can do an agent's work: small tasks, pass or fail each.
+
+    Exit code 1 when something fails that the model was started for.
+
+    Example: inv models.check qwen
+    """
+    from .checking import check as verdicts
+
+    found = []
+    for verdict in verdicts(target(c, pod), name):
+        found.append(verdict)
+        if not json:
+            screen.verdict(verdict)
+    if json:
+        screen.document([vars(verdict) for verdict in found])
+    if broken := [one.capability for one in found if one.promised and not one.ok]:
+        raise PodfabError(f"{name} can not do what it was started for: {', '.join(broken)}")
+
+
 @task(
     fits="only those that fit",
     family="only these: a family, or a part of the id",

@@ -47,6 +47,7 @@ def serve(
             "engine": plan.engine,
             "task": plan.task,
             "public": "0.0.0.0" in plan.args,
+            "promises": plan.promises,
             **who,
         },
         files={**_files(plan.env, secrets), "ready.py": text("ready.py")},

@@ -42,6 +42,12 @@ class LaunchPlan:
     how: str
 
     @property
+    def promises(self) -> list[str]:
+        """What it is started for beside text: the arguments name a parser of it."""
+        flags = {"--tool-call-parser": "tools", "--reasoning-parser": "reasoning"}
+        return [word for flag, word in flags.items() if flag in self.args]
+
+    @property
     def failed(self) -> list[Check]:
         return [check for check in self.checks if not check.ok]
 

@@ -18,9 +18,9 @@ from .phases import phase_of
 class Row:
     """A model on a pod.
 
-    `public` tells whether it listens on all addresses, `phase` what it does just now, `cause` and
-    `fix` why it failed, `owner` who started it; `fetched` of `bytes` are on the disk while it
-    downloads.
+    `promises` are tools and reasoning, where it was started with a parser for them. `public` tells
+    whether it listens on all addresses, `phase` what it does just now, `cause` and `fix` why it
+    failed, `owner` who started it; `fetched` of `bytes` are on the disk while it downloads.
     """
 
     pod: str
@@ -34,6 +34,7 @@ class Row:
     started: str | None
     task: str = "generate"
     public: bool = False
+    promises: list[str] = field(default_factory=list)
     phase: str | None = None
     cause: str | None = None
     fix: str | None = None
@@ -105,6 +106,7 @@ def _row(pod: str, job: JobState) -> Row:
         started=job.details.get("started"),
         task=job.details.get("task", "generate"),
         public=job.details.get("public", False),
+        promises=job.details.get("promises", []),
         owner=job.details.get("owner"),
         uptime_s=job.uptime,
         fetched=job.fetched,

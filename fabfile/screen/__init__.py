@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..plan.hardware import counted
 
 if TYPE_CHECKING:
+    from ..checking import Verdict
     from ..plan.diagnosis import Diagnosis
     from ..plan.examination import Check
 
@@ -101,6 +102,12 @@ def checks(found: Iterable[Check]) -> None:
     for check in found:
         if check.fix and check.ok is not True:
             say(f"{check.check}: {plain(check.fix)}")
+
+
+def verdict(found: Verdict) -> None:
+    """Print how one task went, as soon as it is known."""
+    word = "pass" if found.ok else "fail" if found.promised else "can't"
+    _hanging(f"{word:6}{found.capability:20}{found.seconds:5.1f} s  ", plain(found.detail))
 
 
 def diagnosis(found: Diagnosis) -> None:

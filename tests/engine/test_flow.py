@@ -157,9 +157,43 @@ def test_any_client_reaches_it_through_a_tunnel(stage: Stage) -> None:
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert "flow" in [model["id"] for model in json.load(answer)["data"]]
+    # The same address for prompt: a key that is not the model's, and a name that it does not have.
+    base = f"--base-url={variables['OPENAI_BASE_URL']}"
+    refused = stage.client.run("prompt", "flow", "hi", base)
+    assert refused.returncode == 1 and "the server refuses the key" in refused.stderr
+    stage.client.extra["OPENAI_API_KEY"] = shlex.split(variables["OPENAI_API_KEY"])[0]
+    unknown = stage.client.run("prompt", "nobody", "hi", base)
+    assert "the server has no model nobody; it has: flow, " in unknown.stderr
+    assert "Paris" in done(stage.client, "prompt", "flow", QUESTION, base)
     holding.send_signal(signal.SIGINT)
     holding.communicate(timeout=20)
     assert holding.returncode == 130
+
+
+def test_ctrl_c_stops_an_answer_and_keeps_what_came(stage: Stage) -> None:
+    words = ["flow", "Write a very long story about ships and harbours.", "--no-tools"]
+    asking = stage.client.popen("prompt", *words, f"--pod={stage.pod}")
+    assert asking.stdout
+    begun = asking.stdout.read(20)
+    asking.send_signal(signal.SIGINT)
+    rest, said = asking.communicate(timeout=30)
+    assert (asking.returncode, "Traceback" in said) == (130, False)
+    assert begun.strip() and (begun + rest).endswith("\n")
+    assert model_row(stage)["status"] == "ready"
+
+
+def test_the_check_tells_what_a_small_model_can_not_do(stage: Stage) -> None:
+    if not stage.hub:
+        pytest.skip("only where the model is known to be small")
+    result = stage.client.run("models.check", "flow", f"--pod={stage.pod}", "--json", timeout=600)
+    found = {verdict["capability"]: verdict for verdict in json.loads(result.stdout)}
+    assert found["answer"]["ok"] and found["answer"]["promised"], found
+    assert "reasoning" not in found, "it was started without a reasoning parser"
+    for capability in ("one call", "parallel calls", "long file"):
+        assert (found[capability]["ok"], found[capability]["promised"]) == (False, False)
+        assert found[capability]["detail"] == "the model was started without a tool parser"
+    failed = [v for v in found.values() if v["promised"] and not v["ok"]]
+    assert result.returncode == bool(failed)
 
 
 def test_a_second_model_runs_beside_it_through_fab_and_with_no_hub(
@@ -172,12 +206,16 @@ def test_a_second_model_runs_beside_it_through_fab_and_with_no_hub(
         place = f"{stage.server.user}@127.0.0.1:{stage.server.port}"
     assert "Traceback" not in (asked := stage.client.run("pods", program="fab")).stderr, asked
     fab = ["-H", place]
-    done(stage.client, *fab, "models.start", f"--model={stage.model}", "--name=two", program="fab")
+    words = [f"--model={stage.model}", "--name=two", "--context=2048"]
+    done(stage.client, *fab, "models.start", *words, program="fab")
     assert "Paris" in done(stage.client, *fab, "prompt", "two", QUESTION, program="fab")
     found = json.loads(done(stage.client, *fab, "models", "--json", program="fab"))
     assert [(row["name"], row["status"]) for row in found] == [("flow", "ready"), ("two", "ready")]
     assert found[0]["port"] != found[1]["port"]
     assert "Paris" in done(stage.client, "prompt", "flow", QUESTION, f"--pod={stage.pod}")
+    long = stage.client.run("prompt", "two", "-", f"--pod={stage.pod}", stdin="harbour " * 8000)
+    assert long.returncode == 1
+    assert "this is more than the model's context holds (" in long.stderr and "2048" in long.stderr
 
 
 def test_an_engine_that_is_killed_is_a_failed_model_that_can_be_restarted(stage: Stage) -> None:
@@ -186,7 +224,12 @@ def test_an_engine_that_is_killed_is_a_failed_model_that_can_be_restarted(stage:
     row = model_row(stage, "two")
     processes = session(row["pid"])
     (core,) = [pid for pid in processes if "EngineCor" in command(pid)]
+    asking = stage.client.popen("prompt", "two", "Write a long story.", f"--pod={stage.pod}")
+    assert asking.stdout and asking.stdout.read(10)
     os.kill(core, signal.SIGKILL)
+    _, said = asking.communicate(timeout=60)
+    assert asking.returncode == 1 and "Traceback" not in said
+    assert "podfab: " in said.splitlines()[-1]
     assert all(gone(pid, patience=60) for pid in processes)
     row = model_row(stage, "two")
     assert (row["status"], row["pid"]) == ("failed", None)
