@@ -57,7 +57,7 @@ def list_pods(known: pods.Pods, where: list[str]) -> Iterator[tuple[str, list[Ro
         waited_for.discard(name)
         yield name, rows
     for name in sorted(waited_for, key=where.index):
-        yield name, [unreachable(name, f"it gave no answer within {limit} s; is it up?")]
+        yield name, [unreachable(name, f"{name} gave no answer within {limit} s; is it up?")]
 
 
 def row_of(where: Target, name: str) -> Row:

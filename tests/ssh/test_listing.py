@@ -76,9 +76,9 @@ def test_a_pod_that_says_nothing_delays_nobody(ready: Client, deaf: str) -> None
     found = {row["pod"]: row for row in rows(ready, "--all")}
     assert time.monotonic() - begun < 9, "it waits for the limit, not for ssh's own"
     assert found["dc1"]["status"] == "ready"
-    assert found["deaf"]["cause"] == "it gave no answer within 3 s; is it up?"
+    assert found["deaf"]["cause"] == "deaf gave no answer within 3 s; is it up?"
     alone = ready.run("models", "--pod=deaf")
-    assert alone.returncode == 1 and "no answer within 3 s" in alone.stderr
+    assert alone.returncode == 1 and "deaf gave no answer within 3 s" in alone.stderr
 
 
 def test_in_a_terminal_the_others_stand_there_while_one_is_waited_for(

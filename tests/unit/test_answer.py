@@ -283,7 +283,7 @@ def test_an_interruption_leaves_what_came_and_a_clean_line() -> None:
             seen += os.read(ours, 4096)
     except OSError:  # the other end is closed
         pass
-    assert process.wait(5) == 130
+    assert process.wait(5) == 130, seen
     glass = Glass()
     glass.write(seen.decode().replace("\r\n", "\n"))
     assert glass.rows == ["First.", "", "The second is", ""]
