@@ -272,7 +272,12 @@ finally:
 
 def test_an_interruption_leaves_what_came_and_a_clean_line() -> None:
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([sys.executable, "-c", _ENDLESS], stdout=theirs, stderr=theirs)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _ENDLESS],
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+    )
     os.close(theirs)
     seen = b""
     while b"second" not in seen:
