@@ -121,8 +121,9 @@ job_json() {
 
 jobs_json() {
   ready_servers
-  answers='' spoken='' clock=$(date '+%Y-%m-%d %H:%M:%S')
+  answers='' spoken='' clock=''
   if [ -n "$ports" ]; then
+    clock=$(date '+%Y-%m-%d %H:%M:%S')
     # shellcheck disable=SC2086
     answers=$(ask_servers $ports)
     spoken=$(throughputs)
