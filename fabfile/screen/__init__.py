@@ -121,7 +121,8 @@ def diagnosis(found: Diagnosis) -> None:
 def _hanging(head: str, text: str) -> None:
     """Print a text behind its head, folded between words in a terminal."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-    print(textwrap.fill(text, width, initial_indent=head, subsequent_indent=" " * len(head)))
+    folded = textwrap.fill(text, width, initial_indent=head, subsequent_indent=" " * len(head))
+    print(folded or head.rstrip())
 
 
 def size(kib: int) -> str:

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fabfile import screen
+from fabfile.checking import Verdict
 from fabfile.plan.rows import Row, unreachable
 from fabfile.screen import listing
 from fabfile.screen.log import LogView
@@ -110,6 +111,19 @@ def test_models_that_do_not_serve_say_why_beside_the_table(
     assert told.err.splitlines() == [
         "qwen: the disk is[2J full; free space",
         "dc2: no answer in time",
+    ]
+
+
+def test_a_verdict_is_a_line_also_when_there_is_nothing_to_say(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    screen.verdict(Verdict("answer", True, True, "", 1.25))
+    screen.verdict(Verdict("one call", False, True, "no call", 2))
+    screen.verdict(Verdict("long file", False, False, "no parser", 3))
+    assert capsys.readouterr().out.splitlines() == [
+        "pass  answer                1.2 s",
+        "fail  one call              2.0 s  no call",
+        "can't long file             3.0 s  no parser",
     ]
 
 
